@@ -1,0 +1,65 @@
+package jobs
+
+import "time"
+
+// Token fences a loan: every loan of a job has a token of its own, and a write
+// with any but the current one is refused. Tokens fit into 53 bits, so that
+// every store and script language can hold them.
+type Token int64
+
+// NewToken makes a token out of the store's boot epoch (20 bits) and a counter
+// within that boot (32 bits), so that no token repeats across restarts.
+func NewToken(epoch int64, n uint32) Token {
+	return Token((epoch&0xfffff)<<32 | int64(n))
+}
+
+// Lease is the right to work on a job until a time.
+type Lease struct {
+	Job    ID
+	Token  Token
+	Worker string
+	Until  time.Time
+}
+
+// Loan is a job lent to a worker.
+type Loan struct {
+	Lease Lease
+	Job   Job
+	// Attempts is the ledger of the job's current generation, in order. Rows
+	// that an earlier holder left open come back as lost, maybe billed.
+	Attempts []Attempt
+}
+
+// LendRequest asks for loans.
+type LendRequest struct {
+	// Worker names the process that will hold the loans.
+	Worker string
+	// Max is the most loans wanted, 1 to [MaxLend].
+	Max int
+	// Slots is how many jobs the worker can run at once; the engine sums it
+	// over the workers it has heard of lately. At least 1.
+	Slots int
+	// Lease is how long the loans last unless extended; 0 means 30 s.
+	Lease time.Duration
+	// Wait is how long the call may wait for the first loan; 0 returns at
+	// once.
+	Wait time.Duration
+}
+
+// MaxLend is the most loans that one call hands out.
+const MaxLend = 256
+
+// DefaultLease is how long a loan lasts when the request does not say.
+const DefaultLease = 30 * time.Second
+
+// LeaseState answers one lease of an extension.
+type LeaseState struct {
+	// Held is false when the lease ended or was taken over: the holder must
+	// stop and write nothing.
+	Held bool
+	// Until is the new end of a held lease.
+	Until time.Time
+	// CancelAsked is true when the job was told to stop. The holder stops and
+	// settles the loan with the outcome [Stopped].
+	CancelAsked bool
+}
