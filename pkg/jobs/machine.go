@@ -193,7 +193,7 @@ func (j *Job) Apply(c Command, seq int64, now time.Time) (e Event, changed bool,
 		if j.State != InReview && j.State != Failed && j.State != Expired && j.State != Cancelled {
 			return j.refuse(c)
 		}
-		j.Result, j.Tier, j.Failure, j.CancelReason = c.Result, 4, nil, ""
+		j.Result, j.Tier, j.Failure = c.Result, 4, nil
 		return j.end(Succeeded, EventSucceeded, now, c.Reason, c.Actor), true, nil
 	case Reject:
 		if j.State != InReview {
@@ -280,6 +280,9 @@ func (j *Job) toReview(reason string, candidates []Candidate, p Policy, now time
 func (j *Job) end(s State, t EventType, now time.Time, reason, actor string) Event {
 	j.State, j.EndedAt = s, now
 	j.Review, j.Reason, j.CancelAsked = nil, "", false
+	if s != Cancelled {
+		j.CancelReason = ""
+	}
 	return j.record(t, now, reason, actor)
 }
 
