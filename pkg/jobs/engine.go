@@ -64,6 +64,10 @@ type Engine interface {
 	// Get answers a job of the tenant, or of any when tenant is empty;
 	// [ErrNotFound] when there is none.
 	Get(ctx context.Context, tenant string, id ID) (Job, error)
+	// ByKey answers the job that the tenant's idempotency key stands for while
+	// the key is kept, so that a replay is answered even when intake is shut;
+	// [ErrNotFound] when there is none.
+	ByKey(ctx context.Context, tenant, key string) (Job, error)
 	// Document answers the bytes of a job's document.
 	Document(ctx context.Context, tenant string, id ID) ([]byte, error)
 	// Attempts answers the ledger of all generations in the order of
