@@ -1,0 +1,46 @@
+# Everything a developer or CI runs. `make help` lists the targets.
+GO      ?= go
+BIN     := bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo build test check race chaos overload bench cover lint fuzz clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/api, bin/worker and bin/dlqctl
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
+
+run: build ## Build and run the whole system on http://127.0.0.1:8080
+	./$(BIN)/api
+
+demo: build ## The same, with a simulated model that fails now and then, and example jobs
+	./deploy/demo.sh
+
+test: check race ## What CI runs: checks, then all tests with the race detector
+
+check: ## Formatting, go vet, module files
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on the files above'; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod verify
+
+race: ## All tests with the race detector
+	$(GO) test -race -timeout 9m ./...
+
+chaos: ## Kill real processes under load, and 10,000 metamorphic sequences (minutes)
+	SLUICE_CHAOS=1 $(GO) test -count=1 -timeout 60m -v ./chaos/...
+	SLUICE_METAMORPHIC=10000 $(GO) test -count=1 -timeout 60m -run Metamorphic ./pkg/jobs/...
+
+bench: ## Benchmarks of the packages
+	$(GO) test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
+
+cover: ## Test coverage by function, into coverage.html
+	$(GO) test -coverprofile=coverage.out ./... && $(GO) tool cover -html=coverage.out -o coverage.html
+
+lint: ## The whole lint set (needs golangci-lint v2 on the PATH)
+	golangci-lint run
+
+clean: ## Remove built files; data/ stays
+	rm -rf $(BIN) coverage.out coverage.html
