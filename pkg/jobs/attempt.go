@@ -1,6 +1,9 @@
 package jobs
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Class is an error class: a word for what went wrong that is coarse enough to
 // decide by and fine enough to search for, such as "rate" or "bad_json". The
@@ -75,6 +78,21 @@ type Attempt struct {
 	DeadlineLeftMS int64  `json:"deadline_left_ms,omitempty"`
 	Billed         Billed `json:"billed,omitempty"`
 	Usage          Usage  `json:"usage,omitzero"`
+}
+
+// MaxAttempts is the highest N of a generation's attempts.
+const MaxAttempts = 1000
+
+// Validate returns an error that wraps [ErrInvalid] and names the field and
+// the limit, or nil.
+func (a Attempt) Validate() error {
+	if a.N < 1 || a.N > MaxAttempts {
+		return fmt.Errorf("%w: attempt has n %d, want 1 to %d", ErrInvalid, a.N, MaxAttempts)
+	}
+	if a.Tier < 0 || a.Tier > 4 {
+		return fmt.Errorf("%w: attempt has tier %d, want 0 to 4", ErrInvalid, a.Tier)
+	}
+	return nil
 }
 
 // Open reports whether the attempt has begun and not ended.

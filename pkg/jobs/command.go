@@ -43,8 +43,8 @@ type Command struct {
 	Reason string
 	// Lane is for Move, and optional for Requeue and SendBack.
 	Lane *Lane
-	// DeadlineAt is optional for Requeue and SendBack. Zero gives the job as
-	// much time as it had at first.
+	// DeadlineAt is optional for Requeue and SendBack. Zero gives the new
+	// generation as much time as the one before it had.
 	DeadlineAt time.Time
 	// Result is for Complete.
 	Result *Result
@@ -66,8 +66,8 @@ func (c Command) Validate() error {
 	switch c.Kind {
 	case Cancel, Requeue, Reject, SendBack:
 	case Complete:
-		if c.Result == nil || len(c.Result.Data) == 0 {
-			return fmt.Errorf("%w: command complete without a result", ErrInvalid)
+		if err := c.Result.validate(); err != nil {
+			return fmt.Errorf("command complete: %w", err)
 		}
 	case Move:
 		if c.Lane == nil {

@@ -12,36 +12,53 @@ import (
 // All methods are safe for concurrent use. None retries: an error that wraps
 // [ErrUnavailable] may be answered by the same call with the same arguments,
 // which never doubles an effect. Times in arguments are cut by [Stamp]. Every
-// method selects on ctx; when ctx ends while a commit is under way, the commit
-// may still happen.
+// method selects on ctx and answers its error once it has ended; when that is
+// while a commit is under way, the commit may still happen. A moment is due
+// when the clock reads it: at its deadline a job is late, at Lease.Until a loan
+// may be taken back. An ID or tenant that is not well formed names nothing and
+// is not found; in a submission, command or record to put it is [ErrInvalid].
+// After Close every method answers [ErrClosed].
 type Engine interface {
 	// Accept makes jobs. It answers each submission in order, and when it
 	// answers Created that job is durable. Within one call and across calls,
-	// idempotency and limits are checked in the commit itself. An error means
-	// that nothing is known about any of the submissions; an error that wraps
-	// [ErrInvalid] means that none was accepted.
+	// idempotency and limits are checked in the commit itself, each submission
+	// after those before it: first its key, then its ID, then MaxQueued, then
+	// the engine's own limit. A key is kept for [Policy].KeyTTL from its first
+	// use; a replay does not lengthen that and keeps no new key. Limits bound
+	// intake only: a job that is requeued, woken or taken back may exceed
+	// them. An error means that nothing is known about any of the submissions;
+	// an error that wraps [ErrInvalid] means that none was accepted.
 	Accept(ctx context.Context, subs []Submission) ([]Acceptance, error)
 
 	// Lend hands out up to req.Max queued jobs, chosen by the scheduler of
 	// package priority inside the bulkheads. It waits up to req.Wait for the
 	// first and returns none, without an error, when there is none. A loan is
-	// durable before it is returned. A job whose deadline has passed is
-	// expired instead of lent.
+	// durable before it is returned, and so is the mark on attempts that an
+	// earlier holder left open (see [MarkLost]). A job whose deadline has
+	// passed is expired instead of lent: it takes no place among Max and its
+	// charge is given back. The fleet's slots are summed over the workers that
+	// wait in Lend or whose last call ended less than [WorkerMemory] ago, each
+	// with its latest Slots.
 	Lend(ctx context.Context, req LendRequest) ([]Loan, error)
 
-	// Extend lengthens leases to d from now and answers each in order. It
-	// need not survive a restart of the store.
+	// Extend sets the end of leases to d from now, which must be positive, and
+	// answers each in order. It changes no version. It need not survive a
+	// restart of the store, nor show in the jobs that are read.
 	Extend(ctx context.Context, leases []Lease, d time.Duration) ([]LeaseState, error)
 
 	// PutAttempts writes ledger rows of the lease's job durably, each
-	// replacing the row with the same N. A holder whose lease was taken over
-	// gets an error that wraps [ErrStaleLease].
+	// replacing the row with the same N. The job's version stays. A holder
+	// whose lease was taken over or settled gets an error that wraps
+	// [ErrStaleLease], and so does a lease of a job that does not exist.
 	PutAttempts(ctx context.Context, l Lease, rows ...Attempt) error
 
 	// Finish settles a loan. Settling it again with the same lease changes
 	// nothing and answers the job as it is. A holder whose lease was taken
-	// over gets an error that wraps [ErrStaleLease], a record write whose
-	// version is not the stored one [ErrConflict]; neither writes anything.
+	// over gets an error that wraps [ErrStaleLease], and so does a lease of a
+	// job that does not exist; a record write whose version is not the stored
+	// one, and [Stopped] where nobody asked, get [ErrConflict]. None of these
+	// writes anything. Attempts and record writes are also written when the
+	// outcome gives way to a cancellation.
 	Finish(ctx context.Context, l Lease, o Outcome) (Job, error)
 
 	// Apply carries out a command and answers the job after it: [ErrNotFound]
@@ -52,8 +69,10 @@ type Engine interface {
 	// Sweep does what is due: it takes back loans whose lease ended, wakes
 	// parked jobs, expires waiting jobs past their deadline and sends running
 	// ones past deadline + [Backstop] to review, in this order and each by
-	// (time, Seq). It works through at most [MaxSweep] jobs a kind. The owner
-	// calls it at least once a second; several callers do no harm.
+	// (time, Seq), where time is when it fell due. What one kind puts back
+	// into a queue the next may find due. It works through at most [MaxSweep]
+	// jobs a kind. The owner calls it at least once a second; several callers
+	// do no harm.
 	Sweep(ctx context.Context) (Swept, error)
 
 	// SetBulkheads sets the bulkheads of the tenants named and leaves the
@@ -90,6 +109,10 @@ type Engine interface {
 // Backstop is how long past its deadline a running job may take to settle
 // before the engine itself sends it to review.
 const Backstop = 30 * time.Second
+
+// WorkerMemory is how long a worker's slots count after its last call of Lend
+// ended. It is as long as a load signal is believed.
+const WorkerMemory = 15 * time.Second
 
 // MaxSweep is the most jobs of one kind that a Sweep works through.
 const MaxSweep = 1000
@@ -135,7 +158,9 @@ func (p Policy) WithDefaults() Policy {
 }
 
 // Listener is told what an engine committed. Its functions may be nil, are
-// called in the order of the commits and must not block.
+// called in the order of the commits and must neither block nor call the
+// engine. They are called before the call that made the commit answers, so who
+// got an answer can rely on the listener knowing.
 type Listener struct {
 	// Committed gets the events of a commit after it is durable. The slice is
 	// the listener's to keep.

@@ -50,7 +50,8 @@ type Job struct {
 	EndedAt   time.Time
 	UpdatedAt time.Time
 
-	// Loans counts the loans of this generation.
+	// Loans counts the loans of this generation since it last parked; one
+	// that was released does not count.
 	Loans int
 	// Lease is the current loan while the job runs; afterwards it keeps the
 	// token of the loan whose holder settled it, so that a repeated outcome

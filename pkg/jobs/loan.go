@@ -1,6 +1,9 @@
 package jobs
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Token fences a loan: every loan of a job has a token of its own, and a write
 // with any but the current one is refused. Tokens fit into 53 bits, so that
@@ -13,7 +16,9 @@ func NewToken(epoch int64, n uint32) Token {
 	return Token((epoch&0xfffff)<<32 | int64(n))
 }
 
-// Lease is the right to work on a job until a time.
+// Lease is the right to work on a job until a time. A holder that is late may
+// still extend, write and settle as long as the engine has not taken the loan
+// back: until then nobody else works on the job.
 type Lease struct {
 	Job    ID
 	Token  Token
@@ -32,7 +37,8 @@ type Loan struct {
 
 // LendRequest asks for loans.
 type LendRequest struct {
-	// Worker names the process that will hold the loans.
+	// Worker names the process that will hold the loans: 1 to
+	// [MaxWorkerBytes] of printable ASCII.
 	Worker string
 	// Max is the most loans wanted, 1 to [MaxLend].
 	Max int
@@ -46,16 +52,39 @@ type LendRequest struct {
 	Wait time.Duration
 }
 
+// Validate returns an error that wraps [ErrInvalid] and names the field and
+// the limit, or nil.
+func (r LendRequest) Validate() error {
+	switch {
+	case r.Worker == "" || len(r.Worker) > MaxWorkerBytes:
+		return fmt.Errorf("%w: worker has %d bytes, want 1 to %d", ErrInvalid, len(r.Worker), MaxWorkerBytes)
+	case !printable(r.Worker):
+		return fmt.Errorf("%w: worker has a character outside printable ASCII", ErrInvalid)
+	case r.Max < 1 || r.Max > MaxLend:
+		return fmt.Errorf("%w: max is %d, want 1 to %d", ErrInvalid, r.Max, MaxLend)
+	case r.Slots < 1:
+		return fmt.Errorf("%w: slots is %d, want at least 1", ErrInvalid, r.Slots)
+	case r.Lease < 0:
+		return fmt.Errorf("%w: lease must not be negative", ErrInvalid)
+	case r.Wait < 0:
+		return fmt.Errorf("%w: wait must not be negative", ErrInvalid)
+	}
+	return nil
+}
+
 // MaxLend is the most loans that one call hands out.
 const MaxLend = 256
+
+// MaxWorkerBytes is the longest name of a worker.
+const MaxWorkerBytes = 128
 
 // DefaultLease is how long a loan lasts when the request does not say.
 const DefaultLease = 30 * time.Second
 
 // LeaseState answers one lease of an extension.
 type LeaseState struct {
-	// Held is false when the lease ended or was taken over: the holder must
-	// stop and write nothing.
+	// Held is false when the loan was settled, taken back or never made: the
+	// holder must stop and write nothing. The other fields are then zero.
 	Held bool
 	// Until is the new end of a held lease.
 	Until time.Time

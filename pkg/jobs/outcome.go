@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -38,7 +39,8 @@ type Outcome struct {
 	Service time.Duration
 	// Result is for Succeed.
 	Result *Result
-	// Until and Gate are for Park. A Park without a gate needs Until.
+	// Until and Gate are for Park. Until is needed even with a gate, so that
+	// no job waits for ever.
 	Until time.Time
 	Gate  string
 	// Reason is for Park, ToReview and Release: a word in a fixed vocabulary.
@@ -47,18 +49,42 @@ type Outcome struct {
 	Candidates []Candidate
 	// Failure is for Fail.
 	Failure *Failure
-	// Writes are record writes of the same commit: all of it happens, or
-	// none.
+	// Writes are record writes of the same commit, done in order: all of it
+	// happens, or none.
 	Writes []Write
 }
 
 // Validate returns an error that wraps [ErrInvalid] when a part that the kind
-// needs is missing or a part it cannot carry is set.
+// needs is missing or a part is malformed. Parts that the kind has no use for
+// are ignored.
 func (o Outcome) Validate() error {
+	if err := o.validateKind(); err != nil {
+		return err
+	}
+	if o.Tier < 0 || o.Tier > 4 {
+		return fmt.Errorf("%w: outcome tier %d, want 0 to 4", ErrInvalid, o.Tier)
+	}
+	if o.Service < 0 {
+		return fmt.Errorf("%w: outcome service time is negative", ErrInvalid)
+	}
+	for _, a := range o.Attempts {
+		if err := a.Validate(); err != nil {
+			return err
+		}
+	}
+	for _, w := range o.Writes {
+		if err := w.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o Outcome) validateKind() error {
 	switch o.Kind {
 	case Succeed:
-		if o.Result == nil || len(o.Result.Data) == 0 {
-			return fmt.Errorf("%w: outcome succeed without a result", ErrInvalid)
+		if err := o.Result.validate(); err != nil {
+			return fmt.Errorf("outcome succeed: %w", err)
 		}
 	case Park:
 		if o.Until.IsZero() {
@@ -68,6 +94,11 @@ func (o Outcome) Validate() error {
 		if o.Reason == "" {
 			return fmt.Errorf("%w: outcome review without a reason", ErrInvalid)
 		}
+		for _, c := range o.Candidates {
+			if len(c.Data) > 0 && !json.Valid(c.Data) {
+				return fmt.Errorf("%w: candidate of tier %d is not JSON", ErrInvalid, c.Tier)
+			}
+		}
 	case Fail:
 		if o.Failure == nil || o.Failure.Class == "" {
 			return fmt.Errorf("%w: outcome fail without a class", ErrInvalid)
@@ -75,12 +106,6 @@ func (o Outcome) Validate() error {
 	case Release, Stopped:
 	default:
 		return fmt.Errorf("%w: outcome kind %.32q", ErrInvalid, o.Kind)
-	}
-	if o.Tier < 0 || o.Tier > 4 {
-		return fmt.Errorf("%w: outcome tier %d, want 0 to 4", ErrInvalid, o.Tier)
-	}
-	if o.Service < 0 {
-		return fmt.Errorf("%w: outcome service time is negative", ErrInvalid)
 	}
 	return nil
 }

@@ -12,7 +12,8 @@ type Record struct {
 	// Kind and ID identify the record; both are well-formed IDs.
 	Kind string
 	ID   ID
-	// Version is 1 when created and grows by one with every put.
+	// Version is 1 when created and grows by one with every put. A record
+	// that was deleted and made anew starts at 1 again.
 	Version int64
 	// Index holds up to [MaxRecordIndexes] pairs by which List finds the
 	// record.
@@ -33,11 +34,21 @@ const AnyVersion int64 = -1
 
 // Write puts or deletes one record.
 type Write struct {
-	// Record is what to put; for a deletion only Kind and ID count. Its
-	// Version must be the stored one, 0 for a record that must not exist yet,
-	// or [AnyVersion].
+	// Record is what to put; for a deletion only Kind, ID and Version count.
+	// Its Version must be the stored one, 0 for a record that must not exist
+	// yet, or [AnyVersion]. Deleting a record that is not there is no error
+	// when its Version is 0 or AnyVersion.
 	Record Record
 	Delete bool
+}
+
+// Validate returns an error that wraps [ErrInvalid] and names the field and
+// the limit, or nil.
+func (w Write) Validate() error {
+	if w.Delete {
+		return Record{Kind: w.Record.Kind, ID: w.Record.ID, Version: w.Record.Version}.Validate()
+	}
+	return w.Record.Validate()
 }
 
 // Validate returns an error that wraps [ErrInvalid] and names the field and
@@ -77,14 +88,30 @@ type RecordQuery struct {
 	Index, Value string
 	// After keeps only the records whose ID sorts behind it.
 	After ID
-	// Limit is the most records to return, 1 to 1000; 0 means 100.
+	// Limit is the most records to return, 1 to [MaxRecordPage]; 0 means 100.
 	Limit int
+}
+
+// Bounds of a list of records.
+const (
+	DefaultRecordPage = 100
+	MaxRecordPage     = 1000
+)
+
+// WithDefaults returns q with its limit set and within bounds.
+func (q RecordQuery) WithDefaults() RecordQuery {
+	if q.Limit <= 0 {
+		q.Limit = DefaultRecordPage
+	}
+	q.Limit = min(q.Limit, MaxRecordPage)
+	return q
 }
 
 // Records keeps small versioned records. All methods are safe for concurrent
 // use. Get and Delete return an error that wraps [ErrNotFound] for a record
-// that is not there; Put and Delete one that wraps [ErrConflict] when the
-// stored version is not the expected one.
+// that is not there, whatever the version; Put and Delete one that wraps
+// [ErrConflict] when the stored version is not the expected one, or when one
+// is expected of a record that is not there to be put over.
 type Records interface {
 	Get(ctx context.Context, kind string, id ID) (Record, error)
 	// Put writes the record if its Version is the stored one and returns it

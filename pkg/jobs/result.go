@@ -1,6 +1,9 @@
 package jobs
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Result is what a succeeded job answers with.
 type Result struct {
@@ -16,6 +19,18 @@ type Result struct {
 	Quality Quality `json:"quality"`
 	// Usage sums the model calls of all attempts, abandoned ones included.
 	Usage Usage `json:"usage"`
+}
+
+// validate returns an error that wraps [ErrInvalid] unless r is there and its
+// data is JSON.
+func (r *Result) validate() error {
+	switch {
+	case r == nil || len(r.Data) == 0:
+		return fmt.Errorf("%w: the result is missing", ErrInvalid)
+	case !json.Valid(r.Data):
+		return fmt.Errorf("%w: the result's data is not JSON", ErrInvalid)
+	}
+	return nil
 }
 
 // ValueFrom names the kind of evidence behind a value.

@@ -53,6 +53,8 @@ func (s Spec) Validate() error {
 		return fmt.Errorf("%w: schema has %d bytes, limit %d", ErrInvalid, len(s.Schema), MaxIDLength)
 	case len(s.SchemaJSON) > MaxSchemaBytes:
 		return fmt.Errorf("%w: schema_json has %d bytes, limit %d", ErrInvalid, len(s.SchemaJSON), MaxSchemaBytes)
+	case len(s.SchemaJSON) > 0 && !json.Valid(s.SchemaJSON):
+		return fmt.Errorf("%w: schema_json is not JSON", ErrInvalid)
 	case s.Risk != "" && s.Risk != RiskStandard && s.Risk != RiskHigh:
 		return fmt.Errorf("%w: risk must be standard or high", ErrInvalid)
 	case s.MaxTier < 0 || s.MaxTier > 4:

@@ -78,12 +78,19 @@ func validateKey(key string) error {
 	if len(key) > MaxKeyBytes {
 		return fmt.Errorf("%w: idempotency key has %d bytes, limit %d", ErrInvalid, len(key), MaxKeyBytes)
 	}
-	for i := range len(key) {
-		if key[i] < 0x20 || key[i] > 0x7e {
-			return fmt.Errorf("%w: idempotency key has a character outside printable ASCII", ErrInvalid)
-		}
+	if !printable(key) {
+		return fmt.Errorf("%w: idempotency key has a character outside printable ASCII", ErrInvalid)
 	}
 	return nil
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
 }
 
 func validateLabels(labels map[string]string) error {
