@@ -1,0 +1,154 @@
+package tiers
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxHint is the longest wait that a server can ask for; a longer one is cut
+// to it.
+const MaxHint = time.Hour
+
+// waitHint finds how long the server wants us to stay away: the first of the
+// retry headers, the reset times of used-up limits and the message that names
+// a time. It answers 0 without one. What is not a positive time is ignored.
+func waitHint(h http.Header, message string, now time.Time) time.Duration {
+	for _, find := range []func() time.Duration{
+		func() time.Duration { return millis(h.Get("retry-after-ms")) },
+		func() time.Duration { return millis(h.Get("x-ms-retry-after-ms")) },
+		func() time.Duration { return retryAfter(h.Get("retry-after"), now) },
+		func() time.Duration { return resetHeaders(h, now) },
+		func() time.Duration { return hintInText(message) },
+	} {
+		if d := find(); d > 0 {
+			return min(d, MaxHint)
+		}
+	}
+	return 0
+}
+
+func millis(s string) time.Duration { return scale(s, time.Millisecond) }
+
+// retryAfter reads seconds, with or without a fraction, or an HTTP date.
+func retryAfter(s string, now time.Time) time.Duration {
+	if d := scale(s, time.Second); d > 0 {
+		return d
+	}
+	at, err := http.ParseTime(strings.TrimSpace(s))
+	if err != nil {
+		return 0
+	}
+	return at.Sub(now)
+}
+
+// scale reads a number of units; 0 when s is no positive number. Numbers too
+// large for a duration give MaxHint.
+func scale(s string, unit time.Duration) time.Duration {
+	s = strings.TrimSpace(s)
+	if strings.Trim(s, "0123456789.eE+") != "" {
+		return 0 // negative, "inf", "0x1p4", words
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(n, 1) || n <= 0 {
+		return 0
+	}
+	if n >= float64(MaxHint)/float64(unit) {
+		return MaxHint
+	}
+	return time.Duration(math.Ceil(n * float64(unit)))
+}
+
+// resetHeaders reads the reset times of the limits that are used up and
+// answers the latest: x-ratelimit-reset, x-ratelimit-reset-tokens,
+// anthropic-ratelimit-tokens-reset and their like. A limit of which something
+// remains does not count.
+func resetHeaders(h http.Header, now time.Time) time.Duration {
+	var latest time.Duration
+	for _, kind := range []string{"", "-requests", "-tokens", "-input-tokens", "-output-tokens"} {
+		if usedUp(h.Get("x-ratelimit-remaining" + kind)) {
+			latest = max(latest, resetTime(h.Get("x-ratelimit-reset"+kind), now))
+		}
+		if usedUp(h.Get("anthropic-ratelimit" + kind + "-remaining")) {
+			latest = max(latest, resetTime(h.Get("anthropic-ratelimit"+kind+"-reset"), now))
+		}
+	}
+	return latest
+}
+
+func usedUp(remaining string) bool {
+	n, err := strconv.ParseFloat(strings.TrimSpace(remaining), 64)
+	return err != nil || n <= 0
+}
+
+// resetTime reads "6m0s", "12.5" (seconds), a Unix time in seconds or
+// milliseconds, or an RFC 3339 time.
+func resetTime(s string, now time.Time) time.Duration {
+	s = strings.TrimSpace(s)
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at.Sub(now)
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 1e9 {
+		if n > 1e12 {
+			return time.UnixMilli(n).Sub(now)
+		}
+		return time.Unix(n, 0).Sub(now)
+	}
+	if d := scale(s, time.Second); d > 0 {
+		return d
+	}
+	d, _ := spokenDuration(s)
+	return d
+}
+
+// hintInText finds "try again in 2m13s" and its like.
+func hintInText(message string) time.Duration {
+	message = strings.ToLower(message)
+	for _, phrase := range []string{"try again in ", "retry in ", "retry after ", "reset after ", "resets in "} {
+		_, rest, found := strings.Cut(message, phrase)
+		if !found {
+			continue
+		}
+		if d, ok := spokenDuration(rest); ok {
+			return d
+		}
+	}
+	return 0
+}
+
+// spokenDuration reads a duration at the start of s: "2m13s", "7.66s",
+// "26 seconds", "1h 2m". It stops at the first thing that is not part of it,
+// and answers at most MaxHint.
+func spokenDuration(s string) (time.Duration, bool) {
+	var sum time.Duration
+	found := false
+	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
+		digits := len(s) - len(strings.TrimLeft(s, "0123456789."))
+		rest := strings.TrimSpace(s[digits:])
+		letters := len(rest) - len(strings.TrimLeft(rest, "abcdefghijklmnopqrstuvwxyz"))
+		unit := spokenUnit(rest[:letters])
+		if digits == 0 || unit == 0 {
+			break
+		}
+		sum = min(sum+scale(s[:digits], unit), MaxHint)
+		found, s = true, rest[letters:]
+	}
+	return sum, found && sum > 0
+}
+
+func spokenUnit(s string) time.Duration {
+	switch s {
+	case "ms", "milliseconds", "millisecond":
+		return time.Millisecond
+	case "s", "sec", "secs", "second", "seconds":
+		return time.Second
+	case "m", "min", "mins", "minute", "minutes":
+		return time.Minute
+	case "h", "hr", "hrs", "hour", "hours":
+		return time.Hour
+	default:
+		return 0
+	}
+}
