@@ -1,0 +1,236 @@
+package modelsim
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// exchange is one call and the reply that was chosen for it.
+type exchange struct {
+	server *Server
+	log    *callLog
+	call   *Call
+	reply  Reply
+}
+
+// answer gives the reply and closes the record.
+func (e *exchange) answer(w http.ResponseWriter, r *http.Request, req request, model Model) {
+	body, bill := e.body(req, model)
+	sent, gone := 0, false
+	defer func() { e.finish(sent, gone, bill) }()
+
+	setHeaders(w.Header(), e.reply, body)
+	if e.reply.EarlyHeaders {
+		w.WriteHeader(e.reply.status())
+		flush(w)
+	}
+	if gone = !e.wait(r.Context(), model); gone {
+		return
+	}
+	if e.reply.Reset && !e.reply.Cut {
+		reset(r.Context())
+	}
+	if !e.reply.EarlyHeaders {
+		w.WriteHeader(e.reply.status())
+	}
+	out := body
+	if e.reply.Cut {
+		out = body[:len(body)/2]
+	}
+	sent = send(r.Context(), w, out, e.reply.Drip)
+	if gone = sent < len(out); gone || !e.reply.Cut {
+		return
+	}
+	flush(w)
+	if e.reply.Reset {
+		reset(r.Context())
+	}
+	panic(http.ErrAbortHandler) // net/http's way to close the connection at once
+}
+
+// body is the whole body of the reply and what it costs.
+func (e *exchange) body(req request, model Model) (string, Bill) {
+	if e.reply.raw() {
+		return e.reply.Body, Bill{}
+	}
+	in := req.inputTokens()
+	if model.Window > 0 && in > model.Window {
+		e.reply = TooLong()
+		return e.reply.Body, Bill{}
+	}
+	if e.reply.Hang {
+		return "", price(model, in, 0)
+	}
+	answer := e.complete(req, in)
+	return answer.json(), price(model, in, answer.outputTokens)
+}
+
+func price(m Model, in, out int) Bill {
+	return Bill{in, out, (int64(in)*m.InputPrice + int64(out)*m.OutputPrice) / 1_000_000}
+}
+
+// wait lets the model's and the reply's time pass. It returns false when the
+// caller went away or the server is closing.
+func (e *exchange) wait(ctx context.Context, m Model) bool {
+	if e.reply.Hang {
+		<-ctx.Done()
+		return false
+	}
+	return pause(ctx, m.Latency+e.reply.Delay)
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// finish completes the record.
+func (e *exchange) finish(sent int, gone bool, bill Bill) {
+	s := e.server
+	s.mu.Lock()
+	c := e.call
+	c.Open, c.ClientGone, c.BytesOut, c.Bill = false, gone, sent, bill
+	c.Answer, c.Status = e.reply.kind(), e.reply.status()
+	c.Took = s.cfg.Now().Sub(c.At)
+	t := e.log.modelTotal(c.Model)
+	t.bill = t.bill.plus(bill)
+	last := *c
+	s.mu.Unlock()
+	s.cfg.Events.Done(last)
+}
+
+func setHeaders(h http.Header, r Reply, body string) {
+	h.Set("Content-Type", "application/json")
+	if strings.HasPrefix(body, "<") {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+	}
+	if !r.Hang {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	for name, values := range r.Header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+}
+
+// send writes body, dripping if asked to, and returns how much of it was
+// written.
+func send(ctx context.Context, w http.ResponseWriter, body string, drip time.Duration) int {
+	if drip <= 0 {
+		n, _ := w.Write([]byte(body))
+		return n
+	}
+	for i := range len(body) {
+		if _, err := w.Write([]byte{body[i]}); err != nil {
+			return i
+		}
+		flush(w)
+		if i+1 < len(body) && !pause(ctx, drip) {
+			return i + 1
+		}
+	}
+	return len(body)
+}
+
+func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
+
+// connKey is the context key under which an [Endpoint] keeps the connection.
+type connKey struct{}
+
+// reset ends the connection without a reply. Closing a TCP connection that has
+// no linger time sends a reset.
+func reset(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(*net.TCPConn); ok {
+		_ = c.SetLinger(0)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// completion is the response of a model, before it becomes JSON.
+type completion struct {
+	reply        Reply
+	id, model    string
+	created      int64
+	content      string
+	finish       string
+	inputTokens  int
+	outputTokens int
+}
+
+// complete builds the model's answer to req.
+func (e *exchange) complete(req request, in int) completion {
+	c := completion{
+		reply: e.reply, id: "chatcmpl-" + e.call.Document[:16] + "-" + strconv.Itoa(e.call.Number),
+		model: req.Model, created: e.call.At.Unix(), finish: "stop", inputTokens: in,
+	}
+	if e.reply.ServedModel != "" {
+		c.model = e.reply.ServedModel
+	}
+	switch {
+	case e.reply.Refusal != "":
+		c.outputTokens = tokens(e.reply.Refusal)
+	case e.reply.NullContent, e.reply.NoChoices:
+	case e.reply.Content != "":
+		c.content = e.reply.Content
+	default:
+		c.content = e.reply.Spoil.apply(e.server.words.answerTo(req))
+	}
+	if limit := req.limit(); limit > 0 && tokens(c.content) > limit {
+		c.content = strings.ToValidUTF8(c.content[:limit*bytesPerToken], "")
+		c.finish = "length"
+	}
+	c.outputTokens += tokens(c.content)
+	if e.reply.FinishReason != "" {
+		c.finish = e.reply.FinishReason
+	}
+	return c
+}
+
+// json is the response body.
+func (c completion) json() string {
+	out := map[string]any{
+		"id": c.id, "object": "chat.completion", "created": c.created, "model": c.model,
+		"choices": c.choices(),
+	}
+	if !c.reply.NoUsage {
+		times := max(c.reply.UsageTimes, 1)
+		in, answer := c.inputTokens*times, c.outputTokens*times
+		out["usage"] = map[string]int{"prompt_tokens": in, "completion_tokens": answer, "total_tokens": in + answer}
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		panic("modelsim: " + err.Error()) // only strings and numbers are in it
+	}
+	return string(b)
+}
+
+func (c completion) choices() []any {
+	if c.reply.NoChoices {
+		return []any{}
+	}
+	msg := map[string]any{"role": "assistant", "content": c.content, "refusal": nil}
+	if c.reply.NullContent || c.reply.Refusal != "" {
+		msg["content"] = nil
+	}
+	if c.reply.Refusal != "" {
+		msg["refusal"] = c.reply.Refusal
+	}
+	var finish any = c.finish
+	if c.finish == "null" {
+		finish = nil
+	}
+	return []any{map[string]any{"index": 0, "message": msg, "finish_reason": finish, "logprobs": nil}}
+}
