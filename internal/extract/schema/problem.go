@@ -1,0 +1,153 @@
+package schema
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// maxProblems bounds the problems of one validation.
+const maxProblems = 20
+
+// Problem is one way in which a value does not fit its schema.
+type Problem struct {
+	// Pointer is the JSON pointer to the value; empty for the whole.
+	Pointer string
+	// Message says what was expected. It repeats nothing of the value.
+	Message string
+}
+
+// String is the problem as one line.
+func (p Problem) String() string {
+	if p.Pointer == "" {
+		return "the answer " + p.Message
+	}
+	return p.Pointer + " " + p.Message
+}
+
+// Validate returns the problems of v, which must be as strictjson.Decode gives
+// it; none when it fits. At most 20 are returned, in the order of their
+// pointers.
+func (s *Schema) Validate(v any) []Problem {
+	err := s.compiled.Validate(v)
+	if err == nil {
+		return nil
+	}
+	e, ok := err.(*jsonschema.ValidationError)
+	if !ok {
+		return []Problem{{Message: "cannot be validated"}}
+	}
+	return problems(e)
+}
+
+// problems flattens a validation error to its leaves.
+func problems(e *jsonschema.ValidationError) []Problem {
+	var found []Problem
+	leaves(e, &found)
+	slices.SortStableFunc(found, func(a, b Problem) int { return strings.Compare(a.Pointer, b.Pointer) })
+	found = slices.Compact(found)
+	return found[:min(len(found), maxProblems)]
+}
+
+// maxLeaves bounds the work on errors that branch in many anyOf.
+const maxLeaves = 1000
+
+func leaves(e *jsonschema.ValidationError, found *[]Problem) {
+	if len(*found) >= maxLeaves {
+		return
+	}
+	if len(e.Causes) > 0 {
+		for _, c := range e.Causes {
+			leaves(c, found)
+		}
+		return
+	}
+	at := pointer(e.InstanceLocation)
+	if r, ok := e.ErrorKind.(*kind.Required); ok {
+		for _, name := range r.Missing {
+			*found = append(*found, Problem{at + "/" + escape(name), "is required"})
+		}
+		return
+	}
+	*found = append(*found, Problem{at, message(e.ErrorKind)})
+}
+
+// message describes what the schema wants, and never what the value is.
+func message(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Type:
+		return fmt.Sprintf("must be %s, not %s", strings.Join(k.Want, " or "), k.Got)
+	case *kind.Enum:
+		return "must be one of the values that the schema lists"
+	case *kind.Const:
+		return "must be the value that the schema gives"
+	case *kind.Format:
+		return fmt.Sprintf("must be a valid %s", k.Want)
+	case *kind.Pattern:
+		return fmt.Sprintf("must match the pattern %s", clip(k.Want))
+	case *kind.AdditionalProperties:
+		return fmt.Sprintf("has %d properties that the schema does not know", len(k.Properties))
+	case *kind.FalseSchema:
+		return "is not allowed"
+	case *kind.DependentRequired:
+		return "needs further properties: " + clip(strings.Join(k.Missing, ", "))
+	default:
+		return bound(k)
+	}
+}
+
+// bound describes a limit on a size or a number.
+func bound(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.MinLength:
+		return fmt.Sprintf("must have at least %d characters", k.Want)
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %d characters", k.Want)
+	case *kind.MinItems:
+		return fmt.Sprintf("must have at least %d items", k.Want)
+	case *kind.MaxItems:
+		return fmt.Sprintf("must have at most %d items", k.Want)
+	case *kind.MinProperties:
+		return fmt.Sprintf("must have at least %d properties", k.Want)
+	case *kind.MaxProperties:
+		return fmt.Sprintf("must have at most %d properties", k.Want)
+	case *kind.UniqueItems:
+		return "must not repeat an item"
+	case *kind.Minimum:
+		return "must be at least " + number(k.Want)
+	case *kind.Maximum:
+		return "must be at most " + number(k.Want)
+	case *kind.ExclusiveMinimum:
+		return "must be more than " + number(k.Want)
+	case *kind.ExclusiveMaximum:
+		return "must be less than " + number(k.Want)
+	case *kind.MultipleOf:
+		return "must be a multiple of " + number(k.Want)
+	default:
+		return "does not fit the schema"
+	}
+}
+
+func number(r *big.Rat) string { return clip(r.RatString()) }
+
+// clip bounds text that comes from a schema.
+func clip(s string) string {
+	const limit = 100
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
+
+func pointer(tokens []string) string {
+	var b strings.Builder
+	for _, t := range tokens {
+		b.WriteByte('/')
+		b.WriteString(escape(t))
+	}
+	return b.String()
+}
