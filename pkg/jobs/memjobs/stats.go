@@ -1,0 +1,65 @@
+package memjobs
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// Stats implements [jobs.Engine]. It counts anew at each call, so that it can
+// be the measure for engines that keep counts.
+func (e *Engine) Stats(ctx context.Context) (jobs.Stats, error) {
+	if err := e.begin(ctx); err != nil {
+		return jobs.Stats{}, err
+	}
+	defer e.end()
+	s := jobs.Stats{At: e.now(), States: make(map[jobs.State]int64), Accepted: int64(len(e.store.jobs))}
+	s.Slots, s.Workers = e.fleet(s.At)
+	for _, r := range e.store.jobs {
+		s.States[r.job.State]++
+	}
+	s.Queues = e.queues()
+	return s, nil
+}
+
+func (e *Engine) queues() []jobs.QueueStats {
+	type place struct {
+		lane   jobs.Lane
+		tenant string
+	}
+	rows := make(map[place]*jobs.QueueStats)
+	heads := make(map[place]int64)
+	for _, r := range e.store.jobs {
+		j := r.job
+		if j.State != jobs.Queued && j.State != jobs.Running && j.State != jobs.Parked {
+			continue
+		}
+		at := place{j.Lane, j.Tenant}
+		q := rows[at]
+		if q == nil {
+			q = &jobs.QueueStats{Lane: j.Lane, Tenant: j.Tenant}
+			rows[at] = q
+		}
+		switch {
+		case j.State == jobs.Running:
+			q.Running++
+		case j.State == jobs.Parked:
+			q.Parked++
+		default:
+			q.Queued++
+			if heads[at] == 0 || j.Seq < heads[at] {
+				heads[at], q.OldestAt = j.Seq, j.EnqueuedAt
+			}
+		}
+	}
+	var all []jobs.QueueStats
+	for _, q := range rows {
+		all = append(all, *q)
+	}
+	slices.SortFunc(all, func(a, b jobs.QueueStats) int {
+		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(a.Tenant, b.Tenant))
+	})
+	return all
+}
