@@ -126,6 +126,7 @@ func TestNoMoreJobsRunAtOnceThanThereAreSlots(t *testing.T) {
 			return succeed(), nil
 		})
 		time.Sleep(10 * time.Second)
+		r.finish()
 		if most != 3 {
 			t.Errorf("at most %d jobs ran at once, want 3", most)
 		}
@@ -134,11 +135,10 @@ func TestNoMoreJobsRunAtOnceThanThereAreSlots(t *testing.T) {
 				t.Errorf("%s is %s after %d loans", id, j.State, j.Loans)
 			}
 		}
-		want := worker.Load{Slots: 3, ServiceMS: 100, Done: 50}
+		want := worker.Load{Slots: 3, ServiceMS: 100, Done: 50, Draining: true}
 		if diff := cmp.Diff(want, w.Load()); diff != "" {
 			t.Error(diff)
 		}
-		r.finish()
 	})
 }
 
