@@ -27,8 +27,8 @@ const (
 	WhyWindow = "too_long"
 	// WhyNotAllowed: no route of the tier may see this job.
 	WhyNotAllowed = "route_not_allowed"
-	// WhyNoText: the document has no text that the tier could read.
-	WhyNoText = "no_text"
+	// WhyBackoff: the wait after the last failure is not over.
+	WhyBackoff = "backoff"
 
 	// WhyNoRetry: the server forbade a retry.
 	WhyNoRetry = "server_says_no_retry"

@@ -1,0 +1,139 @@
+package tiers
+
+import (
+	"sync"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// Pool separates the retries of production from those of evals, so that a
+// large batch never spends production's.
+type Pool string
+
+// The pools.
+const (
+	PoolProd Pool = "prod"
+	PoolEval Pool = "eval"
+)
+
+// PoolOf is the pool of a lane: batch is evals, everything else production.
+func PoolOf(lane jobs.Lane) Pool {
+	if lane == jobs.Batch {
+		return PoolEval
+	}
+	return PoolProd
+}
+
+// The retry budget in thousandths of a unit, so that sums stay exact.
+const (
+	budgetUnit  = 1000
+	budgetEarn  = budgetUnit / 10 // for each first attempt
+	budgetFleet = 10              // units that all workers together may hold
+)
+
+// RetryBudget is a bucket of retries for one route and pool in one process. A
+// first attempt earns a tenth of a unit, and a retry takes one or, after a
+// timeout, three. So in any stretch of time
+//
+//	retries ≤ 0.1 × first attempts + the cap
+//
+// in each process, and because the cap is shared out over the live workers,
+// over the fleet as well; no store is needed. It is not safe for concurrent
+// use; [Budgets] is.
+type RetryBudget struct {
+	tokens  int // thousandths of a unit
+	workers int
+}
+
+// NewRetryBudget makes a bucket that holds one unit, for one of n live
+// workers; less than 1 counts as 1.
+func NewRetryBudget(n int) *RetryBudget { return &RetryBudget{tokens: budgetUnit, workers: n} }
+
+// limit is what the bucket holds at most.
+func (b *RetryBudget) limit() int {
+	return max(budgetFleet*budgetUnit/max(b.workers, 1), budgetUnit)
+}
+
+// Tokens is how many units the bucket holds.
+func (b *RetryBudget) Tokens() float64 { return float64(b.tokens) / budgetUnit }
+
+// First notes a first attempt.
+func (b *RetryBudget) First() { b.tokens = min(b.tokens+budgetEarn, b.limit()) }
+
+// Take takes cost units and reports whether they were there. A refusal takes
+// nothing.
+func (b *RetryBudget) Take(cost int) bool {
+	if cost < 0 || b.tokens < cost*budgetUnit {
+		return false
+	}
+	b.tokens -= cost * budgetUnit
+	return true
+}
+
+// SetWorkers shares the fleet's cap among n live workers; less than 1 counts
+// as 1.
+func (b *RetryBudget) SetWorkers(n int) {
+	b.workers = n
+	b.tokens = min(b.tokens, b.limit())
+}
+
+// Budgets holds the retry budgets of a process, one for each route and pool.
+// It is safe for concurrent use; the zero value works.
+type Budgets struct {
+	mu      sync.Mutex
+	workers int
+	buckets map[budgetKey]*RetryBudget
+}
+
+type budgetKey struct {
+	route string
+	pool  Pool
+}
+
+// First notes a first attempt on a route.
+func (b *Budgets) First(route string, pool Pool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bucket(route, pool).First()
+}
+
+// Take takes cost units for a retry on a route and reports whether they were
+// there.
+func (b *Budgets) Take(route string, pool Pool, cost int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bucket(route, pool).Take(cost)
+}
+
+// Tokens is how many units a route and pool have left.
+func (b *Budgets) Tokens(route string, pool Pool) float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bucket(route, pool).Tokens()
+}
+
+// SetWorkers shares the fleet's cap among n live workers; less than 1 counts
+// as 1.
+func (b *Budgets) SetWorkers(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.workers = n
+	for _, bucket := range b.buckets {
+		bucket.SetWorkers(n)
+	}
+}
+
+// bucket finds or makes a bucket. Routes come from the configuration, so their
+// number is bounded.
+func (b *Budgets) bucket(route string, pool Pool) *RetryBudget {
+	key := budgetKey{route, pool}
+	bucket := b.buckets[key]
+	if bucket == nil {
+		bucket = NewRetryBudget(b.workers)
+		if b.buckets == nil {
+			b.buckets = map[budgetKey]*RetryBudget{}
+		}
+		b.buckets[key] = bucket
+	}
+	return bucket
+}

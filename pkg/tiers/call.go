@@ -1,0 +1,335 @@
+package tiers
+
+import (
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// call decides on the next call of a model tier: make it, wait for it, or
+// leave the tier.
+func (l *ladder) call(tier int, rows []jobs.Attempt) (Step, bool) {
+	if countCalls(rows) >= l.policy.model(tier).calls() {
+		return Step{}, false
+	}
+	if why := l.closed(tier); why != "" {
+		return l.skip(tier, why), true
+	}
+	routes, why := l.routes(tier, rows)
+	if len(routes) == 0 {
+		// With rows the ledger shows why; without, a skip must say it.
+		return l.skip(tier, why), len(rows) == 0
+	}
+	route, ready := l.choose(routes, rows)
+	now, latest := l.in.Now, l.latest(tier)
+	switch {
+	case now.After(latest):
+		return l.skip(tier, WhyDeadline), true
+	case !ready.After(now):
+		return l.start(tier, route, rows), true
+	case due(route, rows).After(latest):
+		return l.skip(tier, WhyWaitTooLong), true
+	case !now.Before(latest):
+		return l.skip(tier, l.blocker(route, rows)), true
+	default:
+		return l.await(tier, route, ready, rows), true
+	}
+}
+
+// start makes the call, after asking the retry budget if it is a retry.
+func (l *ladder) start(tier int, route Route, rows []jobs.Attempt) Step {
+	call := Step{
+		Kind: StepCall, Tier: tier, Provider: route.Provider, Model: route.Model,
+		Timeout: l.timeout(tier), Retry: len(rows) > 0, RaiseTokens: wasTruncated(rows),
+	}
+	if step, granted := l.granted(call, rows); !granted {
+		return step
+	}
+	return call
+}
+
+// granted asks for the call if it is a retry. A refusal leaves the tier.
+func (l *ladder) granted(call Step, rows []jobs.Attempt) (Step, bool) {
+	if len(rows) == 0 {
+		return Step{}, true
+	}
+	last := rows[len(rows)-1]
+	if l.in.Grant.After == last.N && !l.in.Grant.Given {
+		return l.skip(call.Tier, WhyRetryBudget), false
+	}
+	return l.ask(call, last.N, l.rule(last, true).Cost)
+}
+
+// await decides how to wait for a route: in the slot, parked, or not at all
+// because tier 2 can answer now.
+func (l *ladder) await(tier int, route Route, ready time.Time, rows []jobs.Attempt) Step {
+	now, why := l.in.Now, l.blocker(route, rows)
+	until := earlier(ready, l.latest(tier))
+	if tier == 1 && ready.After(l.waitsUntil(rows)) {
+		if below, possible := l.readyBelow(); possible {
+			if !below.After(now) {
+				return l.skip(tier, why)
+			}
+			until = earlier(until, below)
+		}
+	}
+	wait := Step{Kind: StepWait, Tier: tier, Until: until, Why: why}
+	if until.Sub(now) > l.policy.MaxSleep {
+		wait.Kind = StepPark
+		if why == WhyGated {
+			wait.Gate = route.Gate.Name
+		}
+		return wait
+	}
+	if !ready.After(until) { // the call will follow: ask before sleeping for it
+		call := Step{Tier: tier, Provider: route.Provider, Model: route.Model}
+		if step, granted := l.granted(call, rows); !granted {
+			return step
+		}
+	}
+	return wait
+}
+
+// patient jobs wait for the primary as long as their time allows: batch, and
+// jobs that refuse degraded answers.
+func (l *ladder) patient() bool { return l.lane == jobs.Batch || l.in.Job.Spec.RequireFull }
+
+// waitsUntil is how long the job waits for tier 1 when tier 2 is open. The
+// patience counts from the last failure, else from when the job was queued, so
+// that a gate which is prolonged again and again does not hold it for ever.
+func (l *ladder) waitsUntil(rows []jobs.Attempt) time.Time {
+	patience := l.policy.Patience[l.lane]
+	switch {
+	case l.patient():
+		return l.latest(1)
+	case len(rows) > 0:
+		return rows[len(rows)-1].EndedAt.Add(patience)
+	case l.lane <= jobs.Interactive:
+		return l.in.Now
+	default:
+		return l.in.Job.EnqueuedAt.Add(patience)
+	}
+}
+
+// readyBelow is when tier 2 could take over from tier 1; not possible when it
+// is closed to the job or has too little time.
+func (l *ladder) readyBelow() (time.Time, bool) {
+	if l.closed(2) != "" {
+		return time.Time{}, false
+	}
+	routes, _ := l.routes(2, nil)
+	if len(routes) == 0 || l.in.Now.After(l.latest(2)) {
+		return time.Time{}, false
+	}
+	_, ready := l.choose(routes, nil)
+	return ready, true
+}
+
+// closed says why a model tier is closed to this job for good; empty when it
+// is not.
+func (l *ladder) closed(tier int) string {
+	spec := l.in.Job.Spec
+	switch {
+	case !l.configured(tier):
+		return WhyNoModel
+	case spec.MaxTier != 0 && tier > spec.MaxTier:
+		return WhyMaxTier
+	case tier > 1 && spec.RequireFull:
+		return WhyFullRequired
+	case tier > 1 && spec.Risk == jobs.RiskHigh:
+		return WhyHighRisk
+	case l.spent():
+		return WhyCost
+	default:
+		return ""
+	}
+}
+
+func (l *ladder) configured(tier int) bool {
+	for _, r := range l.in.Routes {
+		if r.Tier == tier {
+			return true
+		}
+	}
+	return false
+}
+
+// routes lists the routes of a tier that the job may still use, now or later,
+// and says why the first of the others is out.
+func (l *ladder) routes(tier int, rows []jobs.Attempt) (usable []Route, why string) {
+	for _, r := range l.in.Routes {
+		if r.Tier != tier {
+			continue
+		}
+		out := l.out(r, rows)
+		if out == "" {
+			usable = append(usable, r)
+		} else if why == "" {
+			why = out
+		}
+	}
+	return usable, why
+}
+
+// out says why the job cannot use a route any more; empty when it can.
+func (l *ladder) out(r Route, rows []jobs.Attempt) string {
+	switch {
+	case r.Refused != "":
+		return WhyNotAllowed
+	case r.Window > 0 && l.in.Document.Tokens > r.Window, l.tooSmall(r):
+		return WhyWindow
+	}
+	if class := l.spentOn(r, rows); class != "" {
+		return string(class)
+	}
+	if class := l.halted(r); class != "" && !l.patient() {
+		return string(class)
+	}
+	return ""
+}
+
+// tooSmall reports whether a route with at least the window of r has already
+// found the document too long.
+func (l *ladder) tooSmall(r Route) bool {
+	for _, a := range l.in.Ledger {
+		if RuleOf(a.Class).Action != ActBigger {
+			continue
+		}
+		for _, failed := range l.in.Routes {
+			same := failed.Provider == a.Provider && failed.Model == a.Model
+			if same && 0 < r.Window && r.Window <= failed.Window {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spentOn names the class by which the route has used up its tries: a class
+// that has none, or one that came back more often than its retries allow.
+func (l *ladder) spentOn(r Route, rows []jobs.Attempt) jobs.Class {
+	failures := map[string]int{}
+	for i, a := range rows {
+		if !onRoute(a, r) || a.Outcome == jobs.AttemptOK && l.holds(a) {
+			continue
+		}
+		rule := l.rule(a, i == len(rows)-1)
+		switch rule.Action {
+		case ActHalt: // out until its gate opens, see halted
+			continue
+		case ActSwitch, ActBigger, ActRules, ActReview, ActFail:
+			return rule.Class
+		default:
+		}
+		key := rule.Share
+		if key == "" {
+			key = string(rule.Class)
+		}
+		if failures[key]++; failures[key] > rule.RetryMax {
+			return rule.Class
+		}
+	}
+	return ""
+}
+
+// halted names the class for which an operator must first mend the route or
+// its provider; empty when there is none. Nobody can say when such a gate
+// opens, so only patient jobs wait for it.
+func (l *ladder) halted(r Route) jobs.Class {
+	if r.Gate.Until.After(l.in.Now) && RuleOf(r.Gate.Reason).Action == ActHalt {
+		return r.Gate.Reason
+	}
+	for _, a := range l.in.Ledger {
+		rule := RuleOf(a.Class)
+		same := a.Provider == r.Provider && (a.Model == r.Model || rule.Scope == ScopeProvider)
+		if rule.Action == ActHalt && same && ends(a).After(l.in.Now) {
+			return a.Class
+		}
+	}
+	return ""
+}
+
+// choose picks the first route that the job's patience covers, else the one
+// that is ready first, and says when it is ready.
+func (l *ladder) choose(routes []Route, rows []jobs.Attempt) (Route, time.Time) {
+	best, bestReady := routes[0], ready(routes[0], rows)
+	limit := later(l.in.Now, l.waitsUntil(rows))
+	for _, r := range routes {
+		at := ready(r, rows)
+		if !at.After(limit) {
+			return r, at
+		}
+		if at.Before(bestReady) {
+			best, bestReady = r, at
+		}
+	}
+	return best, bestReady
+}
+
+// blocker says what a wait for the route is for.
+func (l *ladder) blocker(r Route, rows []jobs.Attempt) string {
+	at := ready(r, rows)
+	switch {
+	case !at.After(r.Gate.Until):
+		return WhyGated
+	case !at.After(r.BreakerUntil):
+		return WhyBreakerOpen
+	default:
+		return WhyBackoff
+	}
+}
+
+// ready is when a route can be called by this job.
+func ready(r Route, rows []jobs.Attempt) time.Time {
+	return later(later(r.Gate.Until, r.BreakerUntil), due(r, rows))
+}
+
+// due is when the job's own wait for a route ends.
+func due(r Route, rows []jobs.Attempt) time.Time {
+	for i := len(rows) - 1; i >= 0; i-- {
+		if onRoute(rows[i], r) {
+			return ends(rows[i])
+		}
+	}
+	return time.Time{}
+}
+
+// ends is when the wait after an attempt is over.
+func ends(a jobs.Attempt) time.Time {
+	return a.EndedAt.Add(time.Duration(a.BackoffMS) * time.Millisecond)
+}
+
+func onRoute(a jobs.Attempt, r Route) bool { return a.Provider == r.Provider && a.Model == r.Model }
+
+func countCalls(rows []jobs.Attempt) int {
+	n := 0
+	for _, a := range rows {
+		if a.Kind == jobs.CallAttempt {
+			n++
+		}
+	}
+	return n
+}
+
+func wasTruncated(rows []jobs.Attempt) bool {
+	for _, a := range rows {
+		if a.Class == ClassTruncated {
+			return true
+		}
+	}
+	return false
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
