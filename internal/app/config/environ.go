@@ -31,7 +31,7 @@ func foreignNames() []string {
 // likely misspelt.
 func environment(environ []string) (layer map[string]any, file string, err error) {
 	layer = map[string]any{}
-	known := knownKeys()
+	known := KnownKeys()
 	short := shortNames()
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
@@ -68,7 +68,7 @@ func variableNames() []string {
 	for name := range shortNames() {
 		names = append(names, name)
 	}
-	for _, key := range knownKeys() {
+	for _, key := range KnownKeys() {
 		names = append(names, prefix+strings.ToUpper(strings.ReplaceAll(key, ".", "__")))
 	}
 	slices.Sort(names)

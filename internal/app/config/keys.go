@@ -23,8 +23,8 @@ func strictDecoding(target any) koanf.UnmarshalConf {
 	}}
 }
 
-// knownKeys lists the keys of all fields that are no lists, with dots.
-func knownKeys() []string {
+// KnownKeys lists the keys of all fields that are no lists, with dots.
+func KnownKeys() []string {
 	var keys []string
 	walkFields(reflect.TypeFor[Config](), "", func(key string, t reflect.Type) {
 		if t.Kind() != reflect.Slice {
