@@ -42,10 +42,14 @@ type clock struct {
 	top int64
 }
 
-// join brings a in when it becomes ready: not behind the clock.
+// join brings a in when it becomes ready: one unit behind whoever is at the
+// clock. A tag equal to the clock would tie with those that wait there
+// already, and an endless row of newcomers with smaller names would pass them
+// all.
 func (c *clock) join(a *account) {
-	a.tag = max(a.tag, c.now)
+	a.tag = max(a.tag, c.now+1)
 	a.floor = c.now
+	c.top = max(c.top, a.tag)
 }
 
 // charge adds the share of a job that starts.

@@ -19,6 +19,8 @@ const (
 type fifo struct {
 	chunks []chunk
 	n      int
+	// gone counts places before chunks that its array still holds.
+	gone int
 }
 
 // chunk holds its entries in buf[off:]; there is at least one.
@@ -114,7 +116,7 @@ func (q *fifo) split(ci int) {
 // tidy gives memory back after an entry left chunk ci.
 func (q *fifo) tidy(ci int) {
 	if q.n == 0 {
-		q.chunks = nil
+		*q = fifo{}
 		return
 	}
 	switch live := len(q.chunks[ci].live()); {
@@ -137,16 +139,19 @@ func (q *fifo) merge(ci int) {
 	q.dropChunk(ci + 1)
 }
 
-// dropChunk takes chunk ci out of the list, which shrinks with its contents.
+// dropChunk takes chunk ci out of the list, and the list gives up its array
+// when most of it is unused.
 func (q *fifo) dropChunk(ci int) {
 	if ci == 0 {
 		q.chunks[0] = chunk{}
 		q.chunks = q.chunks[1:]
-		return
+		q.gone++
+	} else {
+		q.chunks = slices.Delete(q.chunks, ci, ci+1)
 	}
-	q.chunks = slices.Delete(q.chunks, ci, ci+1)
-	if c := cap(q.chunks); c > 64 && len(q.chunks) < c/4 {
-		q.chunks = append(make([]chunk, 0, c/2), q.chunks...)
+	if n := len(q.chunks); q.gone+cap(q.chunks) > 4*n+64 {
+		q.chunks = append(make([]chunk, 0, 2*n), q.chunks...)
+		q.gone = 0
 	}
 }
 

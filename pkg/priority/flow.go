@@ -32,21 +32,21 @@ func (t *tenant) open() bool {
 // tenants.
 type lane struct {
 	account
-	weight    int
-	cap       int   // most running jobs, 0 for no cap
-	objective int64 // ms
-	clock     clock
-	ready     flowHeap // flows with work whose tenant is open
-	due       flowHeap // the same flows, by age of their heads
-	idle      flowHeap // flows kept only for their tags
-	queued    int
-	running   int
-	active    bool // open() when last looked at
+	weight     int
+	maxRunning int   // 0 for no cap
+	objective  int64 // ms
+	clock      clock
+	ready      flowHeap // flows with work whose tenant is open
+	due        flowHeap // the same flows, by age of their heads
+	idle       flowHeap // flows kept only for their tags
+	queued     int
+	running    int
+	active     bool // open() when last looked at
 }
 
 // open reports whether the lane has a job that its caps let start.
 func (l *lane) open() bool {
-	return l.ready.len() > 0 && (l.cap == 0 || l.running < l.cap)
+	return l.ready.len() > 0 && (l.maxRunning == 0 || l.running < l.maxRunning)
 }
 
 // smallest is the least tag among the lane's ready flows, of which there is
@@ -141,8 +141,8 @@ func (s *Scheduler) settleLane(l *lane) {
 	}
 }
 
-// expireIdle forgets idle flows that the lane's clock has passed. Two for
-// each pick keep up, since a pick makes at most one flow idle.
+// expireIdle forgets idle flows that the lane's clock has passed: a few at
+// each pick and at each end of a job, so that no single call takes long.
 func (s *Scheduler) expireIdle(id jobs.Lane) {
 	l := &s.lanes[id]
 	for range 2 {

@@ -43,8 +43,9 @@ func (h *flowHeap) set(f *flow, key int64) {
 		h.up(len(h.items)-1, heapItem{key, f})
 		return
 	}
-	i := int(f.place[h.order] - 1)
-	h.fix(i, heapItem{key, f})
+	if i := int(f.place[h.order] - 1); h.items[i].key != key {
+		h.fix(i, heapItem{key, f})
+	}
 }
 
 // remove takes f out, if it is in.

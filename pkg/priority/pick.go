@@ -42,7 +42,7 @@ func (s *Scheduler) take(id jobs.Lane, f *flow) Entry {
 	s.clock.advance(s.smallestLane())
 	l.clock.advance(l.smallest())
 	e := f.queue.pop()
-	s.queue(id, f, -1)
+	s.addQueued(id, f, -1)
 	s.start(id, f, e.Cost)
 	if l.ready.len() == 0 {
 		l.clock.finish()

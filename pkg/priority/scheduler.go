@@ -49,7 +49,7 @@ func New(c Config) (*Scheduler, error) {
 	}
 	for i := range s.lanes {
 		l := &s.lanes[i]
-		l.weight, l.cap = c.LaneWeights[i], c.LaneCaps[i]
+		l.weight, l.maxRunning = c.LaneWeights[i], c.LaneCaps[i]
 		l.objective = int64(c.Objectives[i] / time.Millisecond)
 		l.ready.order, l.due.order, l.idle.order = byTag, byDue, byIdle
 	}
@@ -86,7 +86,7 @@ func (s *Scheduler) Enqueue(lane jobs.Lane, tenant string, e Entry) bool {
 	if !f.queue.insert(e) {
 		return false
 	}
-	s.queue(lane, f, 1)
+	s.addQueued(lane, f, 1)
 	s.settle(lane, f)
 	return true
 }
@@ -98,7 +98,7 @@ func (s *Scheduler) Remove(lane jobs.Lane, tenant string, seq int64) bool {
 	if f == nil || !f.queue.remove(seq) {
 		return false
 	}
-	s.queue(lane, f, -1)
+	s.addQueued(lane, f, -1)
 	s.settle(lane, f)
 	return true
 }
@@ -128,7 +128,8 @@ func (s *Scheduler) Done(lane jobs.Lane, tenant string, estimated, actual int32)
 	l := &s.lanes[lane]
 	l.clock.correct(&f.account, share(actual, f.tenant.Weight)-share(estimated, f.tenant.Weight))
 	s.clock.correct(&l.account, share(actual, l.weight)-share(estimated, l.weight))
-	s.run(lane, f, -1)
+	s.addRunning(lane, f, -1)
+	s.expireIdle(lane)
 	return true
 }
 
@@ -137,12 +138,12 @@ func (s *Scheduler) start(id jobs.Lane, f *flow, cost int32) {
 	l := &s.lanes[id]
 	l.clock.charge(&f.account, share(cost, f.tenant.Weight))
 	s.clock.charge(&l.account, share(cost, l.weight))
-	s.run(id, f, 1)
+	s.addRunning(id, f, 1)
 }
 
-// run counts by more running jobs. The tenant's other lanes matter only when
-// its cap was reached or left.
-func (s *Scheduler) run(id jobs.Lane, f *flow, by int) {
+// addRunning counts by more running jobs. The tenant's other lanes matter only
+// when its cap was reached or left.
+func (s *Scheduler) addRunning(id jobs.Lane, f *flow, by int) {
 	t := f.tenant
 	before := t.open()
 	f.running += by
@@ -156,8 +157,8 @@ func (s *Scheduler) run(id jobs.Lane, f *flow, by int) {
 	s.settle(id, f)
 }
 
-// queue counts by more queued jobs.
-func (s *Scheduler) queue(id jobs.Lane, f *flow, by int) {
+// addQueued counts by more queued jobs.
+func (s *Scheduler) addQueued(id jobs.Lane, f *flow, by int) {
 	s.lanes[id].queued += by
 	f.tenant.queued += by
 	s.queued += by
