@@ -225,6 +225,8 @@ func convert(f fact, s schema) (any, bool) {
 		return json.Number(whole), strings.Trim(fraction, "0") == ""
 	case s.is("number") && a != "":
 		return json.Number(a), true
+	case s.is("boolean"):
+		return parseBool(f.text)
 	case !s.is("string") && len(s.Type) > 0:
 		return nil, false
 	case s.Format == "date":

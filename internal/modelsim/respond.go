@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,31 +22,44 @@ type exchange struct {
 // answer gives the reply and closes the record.
 func (e *exchange) answer(w http.ResponseWriter, r *http.Request, req request, model Model) {
 	body, bill := e.body(req, model)
-	sent, gone := 0, false
-	defer func() { e.finish(sent, gone, bill) }()
+	sent, gone := 0, true
+	finish := sync.OnceFunc(func() { e.finish(sent, gone, bill) })
+	defer finish()
 
 	setHeaders(w.Header(), e.reply, body)
 	if e.reply.EarlyHeaders {
 		w.WriteHeader(e.reply.status())
 		flush(w)
 	}
-	if gone = !e.wait(r.Context(), model); gone {
+	if !e.wait(r.Context(), model) {
 		return
 	}
 	if e.reply.Reset && !e.reply.Cut {
+		gone = false
 		reset(r.Context())
 	}
 	if !e.reply.EarlyHeaders {
 		w.WriteHeader(e.reply.status())
 	}
-	out := body
 	if e.reply.Cut {
-		out = body[:len(body)/2]
+		body = body[:len(body)/2]
 	}
-	sent = send(r.Context(), w, out, e.reply.Drip)
-	if gone = sent < len(out); gone || !e.reply.Cut {
+	// The record is closed before the last byte leaves, so that a caller who
+	// has the whole reply finds the whole record.
+	last := max(len(body)-1, 0)
+	if sent = send(r.Context(), w, body[:last], e.reply.Drip); sent < last {
 		return
 	}
+	sent, gone = len(body), false
+	finish()
+	_, _ = w.Write([]byte(body[last:]))
+	if e.reply.Cut {
+		e.cut(w, r)
+	}
+}
+
+// cut ends the connection behind what was written.
+func (e *exchange) cut(w http.ResponseWriter, r *http.Request) {
 	flush(w)
 	if e.reply.Reset {
 		reset(r.Context())
@@ -138,7 +152,7 @@ func send(ctx context.Context, w http.ResponseWriter, body string, drip time.Dur
 			return i
 		}
 		flush(w)
-		if i+1 < len(body) && !pause(ctx, drip) {
+		if !pause(ctx, drip) {
 			return i + 1
 		}
 	}

@@ -190,6 +190,26 @@ func TestAPerDocumentFaultHitsADocumentAlwaysOrNever(t *testing.T) {
 	}
 }
 
+func TestAPerCallFaultIsDrawnAnewForEachCall(t *testing.T) {
+	t.Parallel()
+	s := modelsim.New(modelsim.Config{Rules: []modelsim.Rule{
+		modelsim.Sometimes(modelsim.Match{}, 0.5, modelsim.ServerError()),
+	}})
+	for name, vary := range map[string]func(i int) call{
+		"call number": func(int) call { return call{"m", "a", "x"} },
+		"model":       func(i int) call { return call{fmt.Sprint("m", i), "b", "x"} },
+		"tenant":      func(i int) call { return call{"m", fmt.Sprint("c", i), "x"} },
+	} {
+		kinds := map[string]int{}
+		for i := range 40 {
+			kinds[answers(s, vary(i))[0]]++
+		}
+		if kinds["good"] < 8 || kinds["server_error"] < 8 {
+			t.Errorf("40 calls that differ in %s: %v", name, kinds)
+		}
+	}
+}
+
 // The same calls in another order, even at once, get the same answers.
 func TestAnswersDoNotDependOnHowCallsInterleave(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ func decimalPoint(s string) int {
 		return -1
 	}
 	other := strings.ContainsAny(s[:i], ".,' \u00a0\u202f") && strings.Count(s, s[i:i+1]) == 1
-	if digits := len(s) - i - 1; digits == 3 && !other {
+	if digits := len(s) - i - 1; digits == 3 && !other && s[:i] != "0" {
 		return -1
 	}
 	return i
@@ -96,23 +96,42 @@ func decimalPoint(s string) int {
 // ungroup removes the separators of thousands. Every group but the first must
 // have three digits.
 func ungroup(s string) (string, bool) {
-	groups := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(".,' \u00a0\u202f’", r) })
-	for i, g := range groups {
-		if strings.ContainsFunc(g, func(r rune) bool { return r < '0' || r > '9' }) || i > 0 && len(g) != 3 {
+	groups := []string{""}
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			groups[len(groups)-1] += string(r)
+		case strings.ContainsRune(".,' \u00a0\u202f’", r):
+			groups = append(groups, "")
+		default:
 			return "", false
 		}
 	}
-	if len(groups) > 1 && len(groups[0]) > 3 {
-		return "", false
+	for i, g := range groups {
+		if i > 0 && len(g) != 3 || len(groups) > 1 && len(g) > 3 || g == "" {
+			return "", false
+		}
 	}
 	whole := strings.TrimLeft(strings.Join(groups, ""), "0")
 	if whole == "" {
 		whole = "0"
 	}
-	return whole, len(groups) > 0
+	return whole, true
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// parseBool reads a yes or no.
+func parseBool(s string) (value, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "yes", "true", "ja", "oui":
+		return true, true
+	case "no", "false", "nein", "non":
+		return false, true
+	default:
+		return false, false
+	}
+}
 
 // parseDate reads text that is one date and returns it as YYYY-MM-DD. Numbers
 // alone are day first, as in Europe, unless the year leads.
