@@ -266,16 +266,17 @@ func (l *ladder) choose(routes []Route, rows []jobs.Attempt) (Route, time.Time) 
 	return best, bestReady
 }
 
-// blocker says what a wait for the route is for.
+// blocker says what a wait for the route is for: the class of the job's own
+// last failure there, a gate that others closed, or the breaker.
 func (l *ladder) blocker(r Route, rows []jobs.Attempt) string {
 	at := ready(r, rows)
 	switch {
+	case !at.After(due(r, rows)):
+		return string(lastOn(r, rows).Class)
 	case !at.After(r.Gate.Until):
 		return WhyGated
-	case !at.After(r.BreakerUntil):
-		return WhyBreakerOpen
 	default:
-		return WhyBackoff
+		return WhyBreakerOpen
 	}
 }
 
@@ -284,14 +285,19 @@ func ready(r Route, rows []jobs.Attempt) time.Time {
 	return later(later(r.Gate.Until, r.BreakerUntil), due(r, rows))
 }
 
-// due is when the job's own wait for a route ends.
+// due is when the job's own wait for a route ends; zero without one.
 func due(r Route, rows []jobs.Attempt) time.Time {
+	return ends(lastOn(r, rows))
+}
+
+// lastOn is the last attempt on a route; the zero attempt when there is none.
+func lastOn(r Route, rows []jobs.Attempt) jobs.Attempt {
 	for i := len(rows) - 1; i >= 0; i-- {
 		if onRoute(rows[i], r) {
-			return ends(rows[i])
+			return rows[i]
 		}
 	}
-	return time.Time{}
+	return jobs.Attempt{}
 }
 
 // ends is when the wait after an attempt is over.

@@ -12,6 +12,7 @@ import (
 // uses only the words of the ledger and never text from upstream.
 func Explain(job jobs.Job, attempts []jobs.Attempt) string {
 	var sentences []string
+	var answered [4]bool
 	for tier := 1; tier <= 3; tier++ {
 		var rows []jobs.Attempt
 		for _, a := range attempts {
@@ -19,20 +20,24 @@ func Explain(job jobs.Job, attempts []jobs.Attempt) string {
 				rows = append(rows, a)
 			}
 		}
-		if s := explainTier(tier, rows); s != "" {
+		s, ok := explainTier(tier, rows)
+		if answered[tier] = ok; s != "" {
 			sentences = append(sentences, s)
 		}
 	}
-	return strings.Join(append(sentences, explainEnd(job)), " ")
+	if job.State != jobs.Succeeded || job.Tier > 3 || !answered[max(job.Tier, 0)] {
+		sentences = append(sentences, explainEnd(job))
+	}
+	return strings.Join(sentences, " ")
 }
 
-// explainTier is the sentence about one tier; empty when nothing happened on
-// it.
-func explainTier(tier int, rows []jobs.Attempt) string {
+// explainTier is the sentence about one tier, and whether it says that the
+// tier answered; empty when nothing happened on it.
+func explainTier(tier int, rows []jobs.Attempt) (sentence string, answered bool) {
 	var parts []string
 	seen := map[jobs.Class]int{}
 	var order []jobs.Class
-	skipped, answered, repaired := "", false, false
+	skipped, repaired := "", false
 	for _, a := range rows {
 		switch word := jobs.Class(reason(a)); {
 		case a.Kind == jobs.SkipAttempt:
@@ -59,9 +64,9 @@ func explainTier(tier int, rows []jobs.Attempt) string {
 		parts = append(parts, "answered")
 	}
 	if len(parts) == 0 {
-		return ""
+		return "", false
 	}
-	return fmt.Sprintf("Tier %d %s.", tier, enumerate(parts))
+	return fmt.Sprintf("Tier %d %s.", tier, enumerate(parts)), answered
 }
 
 // explainEnd is the last sentence.
@@ -187,4 +192,13 @@ var whyPhrases = map[string]string{
 	WhyWindow:       "the document is too long for the model",
 	WhyNotAllowed:   "the job may not use its routes",
 	ReviewNeedsOCR:  "the document is only pictures",
+
+	string(ClassRate):      "its provider asked for a pause",
+	string(ClassRamp):      "its provider asked for a pause",
+	string(ClassOverload):  "its provider asked for a pause",
+	string(ClassAuth):      "its credential is refused",
+	string(ClassBilling):   "its account is not paid",
+	string(ClassQuota):     "its quota is used up",
+	string(ClassNoModel):   "its model is not known",
+	string(ClassNetConfig): "its address or certificate is wrong",
 }

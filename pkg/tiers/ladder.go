@@ -39,7 +39,7 @@ type ladder struct {
 
 func newLadder(in Input) *ladder {
 	p := in.Policy.WithDefaults()
-	span := in.Job.DeadlineAt.Sub(in.Job.EnqueuedAt)
+	span := max(in.Job.DeadlineAt.Sub(in.Job.EnqueuedAt), 0)
 	lane := min(in.Job.Lane, jobs.Batch)
 	return &ladder{
 		in: in, policy: p, lane: lane,
@@ -118,7 +118,7 @@ func (l *ladder) holds(a jobs.Attempt) bool { return a.N == l.in.Hand.N && a.N !
 // standsWithout reports whether one of the rows gave the answer in hand and
 // that answer can stand without its faulty fields.
 func (l *ladder) standsWithout(rows []jobs.Attempt) bool {
-	if !l.in.Hand.OptionalOnly {
+	if !l.in.Hand.OptionalOnly || l.in.Job.Spec.RequireFull {
 		return false
 	}
 	for _, a := range rows {

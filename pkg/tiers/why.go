@@ -27,8 +27,6 @@ const (
 	WhyWindow = "too_long"
 	// WhyNotAllowed: no route of the tier may see this job.
 	WhyNotAllowed = "route_not_allowed"
-	// WhyBackoff: the wait after the last failure is not over.
-	WhyBackoff = "backoff"
 
 	// WhyNoRetry: the server forbade a retry.
 	WhyNoRetry = "server_says_no_retry"
