@@ -50,6 +50,16 @@ type Heartbeat struct {
 	// 0 without a limit.
 	MemoryShare float64 `json:"memory_share"`
 	Draining    bool    `json:"draining,omitempty"`
+	// Gates are the routes that this worker stays away from for now.
+	Gates []Gate `json:"gates,omitempty"`
+}
+
+// Gate keeps workers away from a route. It carries the time that is left, not a
+// time of day, because clocks differ.
+type Gate struct {
+	Name   string `json:"name"`
+	LeftMS int64  `json:"left_ms"`
+	Reason string `json:"reason"`
 }
 
 // CancelRequest asks the worker that runs a job to look at its lease now.

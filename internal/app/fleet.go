@@ -1,0 +1,35 @@
+package app
+
+import (
+	"sync"
+	"time"
+)
+
+// goneAfter is how long a worker may be silent before it no longer counts.
+const goneAfter = 15 * time.Second
+
+// maxFleet bounds how many names are remembered, whoever sends them.
+const maxFleet = 4096
+
+// fleet counts the workers that were heard of lately.
+type fleet struct {
+	mu   sync.Mutex
+	seen map[string]time.Time
+}
+
+func newFleet() *fleet { return &fleet{seen: map[string]time.Time{}} }
+
+// heard notes a sign of life and answers how many workers live, at least 1.
+func (f *fleet) heard(worker string, now time.Time) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, at := range f.seen {
+		if now.Sub(at) > goneAfter {
+			delete(f.seen, name)
+		}
+	}
+	if len(f.seen) < maxFleet {
+		f.seen[worker] = now
+	}
+	return max(len(f.seen), 1)
+}

@@ -1,0 +1,178 @@
+// Package app puts the processes of Sluice together: what they log and export,
+// which services run in which role, and in what order they start and stop. It
+// imports no engine; a main function passes one in.
+package app
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/sluicehq/sluice/internal/app/config"
+	"github.com/sluicehq/sluice/internal/coord"
+	"github.com/sluicehq/sluice/pkg/backpressure"
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/tiers"
+)
+
+// Parts are the choices that a main function makes.
+type Parts struct {
+	Config  config.Config
+	Version string
+	Log     zerolog.Logger
+	// OpenEngine opens the store.
+	OpenEngine func(ctx context.Context, l jobs.Listener) (jobs.Engine, error)
+	// Connect opens the bus between processes. Its closer, which may be nil,
+	// is called after the bus was closed.
+	Connect func(o coord.Observer) (bus *coord.Bus, closeServer func(), err error)
+	// Listening, when set, is told the addresses once they accept
+	// connections; for tests that listen on port 0.
+	Listening func(api, admin string)
+}
+
+// process is what all roles share.
+type process struct {
+	Parts
+	name    string
+	boot    int64
+	metrics *Metrics
+	hub     *Hub
+	bus     *coord.Bus
+	engine  jobs.Engine
+	gates   *tiers.Gates
+	budgets *tiers.Budgets
+	control *backpressure.Controller
+	fleet   *fleet
+
+	stats    atomic.Pointer[jobs.Stats]
+	beatNow  chan struct{} // a gate closed: tell the others at once; capacity 1
+	draining atomic.Bool
+	services sync.WaitGroup
+	closers  []func() // in the order of opening
+}
+
+// open brings up the parts in the order of their need.
+func open(ctx context.Context, p Parts, name string) (*process, error) {
+	s := &process{
+		Parts: p, name: name, boot: time.Now().UnixNano(),
+		metrics: NewMetrics(), hub: NewHub(), gates: &tiers.Gates{}, budgets: &tiers.Budgets{}, fleet: newFleet(), beatNow: make(chan struct{}, 1),
+	}
+	var err error
+	if s.control, err = backpressure.New(backpressure.Config{}); err != nil {
+		return nil, err
+	}
+	if err := s.openBus(); err != nil {
+		return nil, err
+	}
+	if s.engine, err = p.OpenEngine(ctx, jobs.Listener{Committed: s.committed}); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.onClose(func() {
+		if err := s.engine.Close(); err != nil {
+			s.Log.Error().Err(err).Msg("close engine")
+		}
+	})
+	s.metrics.RegisterStats(s.latestStats)
+	if err := s.setTenants(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *process) onClose(f func()) { s.closers = append(s.closers, f) }
+
+// close undoes open, last first.
+func (s *process) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+	s.closers = nil
+}
+
+func (s *process) openBus() error {
+	bus, closeServer, err := s.Connect(coord.Observer{
+		Connection: s.busChanged,
+		Dropped:    func(subject string, n int) { s.metrics.busDropped.WithLabelValues(subject).Add(float64(n)) },
+	})
+	if err != nil {
+		return err
+	}
+	s.bus = bus
+	s.onClose(func() {
+		bus.Close()
+		if closeServer != nil {
+			closeServer()
+		}
+	})
+	if bus.Connected() {
+		s.metrics.busConnected.Set(1)
+	}
+	if err := bus.OnBeat(s.heard); err != nil {
+		s.close()
+		return err
+	}
+	return nil
+}
+
+func (s *process) busChanged(connected bool, _ error) {
+	coordination := "local"
+	value := 0.0
+	if connected {
+		coordination, value = "shared", 1
+	}
+	s.metrics.busConnected.Set(value)
+	if !s.draining.Load() {
+		s.Log.Info().Str("coordination", coordination).Msg("bus")
+	}
+}
+
+// committed spreads the word of a commit. It runs on the engine's own
+// goroutine and must not block.
+func (s *process) committed(events []jobs.Event) {
+	s.hub.Tell(events)
+	s.metrics.committed(events)
+	s.bus.Publish(events)
+}
+
+// heard takes in what a worker, perhaps this one, says of itself.
+func (s *process) heard(h coord.Heartbeat) {
+	now := time.Now()
+	s.control.Heartbeat(backpressure.Load{
+		Worker: h.Worker, At: now, Slots: h.Slots, Busy: h.Busy, ServiceMS: h.ServiceMS, Completions: h.Done,
+	})
+	gates := make([]tiers.ClosedGate, 0, len(h.Gates))
+	for _, g := range h.Gates {
+		gates = append(gates, tiers.ClosedGate{Name: g.Name, Left: time.Duration(g.LeftMS) * time.Millisecond, Reason: jobs.Class(g.Reason)})
+	}
+	s.gates.Receive(gates, now)
+	s.budgets.SetWorkers(s.fleet.heard(h.Worker, now))
+}
+
+// setTenants tells the engine and the admission what the configuration says.
+func (s *process) setTenants(ctx context.Context) error {
+	weights := map[string]int{}
+	bulkheads := make([]jobs.Bulkhead, 0, len(s.Config.Tenants))
+	for _, t := range s.Config.Tenants {
+		weights[t.Name] = t.Weight
+		bulkheads = append(bulkheads, jobs.Bulkhead{Tenant: t.Name, Weight: t.Weight, MaxRunning: t.MaxRunning})
+	}
+	s.control.SetWeights(weights)
+	return s.engine.SetBulkheads(ctx, bulkheads...)
+}
+
+func (s *process) latestStats() (jobs.Stats, bool) {
+	stats := s.stats.Load()
+	if stats == nil {
+		return jobs.Stats{}, false
+	}
+	return *stats, true
+}
+
+// jitter draws from [0, 1); it needs no secrecy.
+func jitter() float64 { return rand.Float64() }
