@@ -287,7 +287,7 @@ func TestAProvenPolicyReachesTierTwoInFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := w.calls[len(w.calls)-1]
-		want := min(p.Smaller.Timeout[w.job.Lane], p.Deadlines[w.job.Lane]/4)
+		want := p.Smaller.Timeout[w.job.Lane]
 		if w.end.Tier != 2 || last.timeout != want {
 			t.Fatalf("ended on tier %d, last timeout %v, want tier 2 with %v\n%s\n%s",
 				w.end.Tier, last.timeout, want, p.ProofOf(w.job.Lane, 0), w.log.String())
