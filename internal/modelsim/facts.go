@@ -53,7 +53,7 @@ func (l *lexicon) read(text string) facts {
 func (l *lexicon) readText(f *facts, all []pair) {
 	accept := map[kind]func(string) (string, bool){
 		kindNumber: parseIdentifier, kindDate: parseDate, kindDue: parseDate,
-		kindCurrency: parseCurrency, kindVATID: parseIdentifier, kindIBAN: parseIBAN,
+		kindCurrency: parseCurrency, kindVATID: parseCode, kindIBAN: parseCode,
 	}
 	for k, parse := range accept {
 		if v, ok := l.agree(all, k, parse); ok {
@@ -153,8 +153,10 @@ func parseIdentifier(s string) (string, bool) {
 	return s, ok && !isDate
 }
 
-func parseIBAN(s string) (string, bool) {
+// parseCode takes the number of an account or a tax payer, which starts with a
+// country and may be printed in groups.
+func parseCode(s string) (string, bool) {
 	compact := strings.ReplaceAll(s, " ", "")
-	ok := len(compact) >= 15 && len(compact) <= 34 && compact[0] >= 'A' && compact[0] <= 'Z' && isDigit(compact[2])
+	ok := len(compact) >= 8 && len(compact) <= 34 && compact[0] >= 'A' && compact[0] <= 'Z' && strings.ContainsAny(compact, "0123456789")
 	return s, ok
 }
