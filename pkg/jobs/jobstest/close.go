@@ -1,0 +1,184 @@
+package jobstest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+func listenerBehaviours() []behaviour {
+	return []behaviour{
+		{name: "a change is heard before it is answered", test: listenerFirst},
+		{name: "a refusal is not heard", test: listenerRefusals},
+		{name: "the events are the listener's to keep", test: listenerKeeps},
+		{name: "no listener is needed", test: listenerNone},
+	}
+}
+
+func closeBehaviours() []behaviour {
+	return []behaviour{
+		{name: "an engine closes twice", test: closeTwice},
+		{name: "closing ends what waits", test: closeEndsWaits},
+		{name: "a closed engine answers that it is closed", test: closeAnswers},
+		{name: "an ended context ends every call", test: contextEnds},
+	}
+}
+
+func listenerFirst(_ *testing.T, f *fixture) {
+	n := 0
+	heard := func(what string, types ...jobs.EventType) {
+		f.t.Helper()
+		var got []jobs.EventType
+		all := f.heard.events()
+		for _, ev := range all[n:] {
+			got = append(got, ev.Type)
+		}
+		f.same("heard of "+what, types, got)
+		n = len(all)
+	}
+	f.submitMany(3)
+	heard("a group", jobs.EventQueued, jobs.EventQueued, jobs.EventQueued)
+	loans := f.lend(2)
+	heard("loans", jobs.EventStarted, jobs.EventStarted)
+	f.finish(loans[0], succeed())
+	heard("an outcome", jobs.EventSucceeded)
+	f.finish(loans[0], succeed())
+	f.extend(loans[1], time.Minute)
+	f.putAttempts(loans[1], call(1, f.clock.Now()))
+	heard("what changes no job")
+	f.apply(cancel(loans[1].Job.ID))
+	heard("a command", jobs.EventCancelAsked)
+	f.clock.Advance(time.Hour)
+	f.sweep()
+	heard("a sweep", jobs.EventCancelled, jobs.EventExpired)
+}
+
+func listenerRefusals(_ *testing.T, f *fixture) {
+	j := f.bring(jobs.Succeeded)
+	before := len(f.heard.events())
+	for _, c := range commands(j.ID) {
+		_, err := f.Apply(f.ctx(), c)
+		f.wantKind(string(c.Kind), err, jobs.ErrConflict)
+	}
+	f.sweep()
+	f.lend(1)
+	if got := f.heard.events()[before:]; len(got) != 0 {
+		f.t.Errorf("heard of %v", got)
+	}
+}
+
+func listenerKeeps(_ *testing.T, f *fixture) {
+	j := f.bring(jobs.Running)
+	before := f.history(j.ID)
+	f.heard.mu.Lock()
+	for _, batch := range f.heard.batches {
+		_ = append(batch, jobs.Event{Job: "forged"})
+		for i := range batch {
+			kept := batch[i]
+			defer func() { batch[i] = kept }() // the final check compares
+			batch[i] = jobs.Event{Job: "forged"}
+		}
+	}
+	f.heard.mu.Unlock()
+	f.same("the history", before, f.history(j.ID))
+	f.finish(loanOf(j), succeed())
+}
+
+func listenerNone(t *testing.T, f *fixture) {
+	e := f.h.NewStore(t).Open(t, Setup{Clock: f.clock.Now})
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}()
+	if _, err := e.Accept(t.Context(), []jobs.Submission{f.submission()}); err != nil {
+		t.Errorf("accept: %v", err)
+	}
+}
+
+func closeTwice(_ *testing.T, f *fixture) {
+	f.closing = true
+	for range 2 {
+		if err := f.Close(); err != nil {
+			f.t.Errorf("close: %v", err)
+		}
+	}
+}
+
+func closeEndsWaits(_ *testing.T, f *fixture) {
+	f.closing = true
+	a, b := f.await(f.ctx(), "patient-a", longWait), f.await(f.ctx(), "patient-b", longWait)
+	if err := f.Close(); err != nil {
+		f.t.Fatalf("close: %v", err)
+	}
+	for _, answer := range []<-chan lent{a, b} {
+		f.wantKind("a lend that waited", (<-answer).err, jobs.ErrClosed)
+	}
+}
+
+// everyCall makes each call that an engine has, with arguments that would do
+// something to the job that l lends.
+func everyCall(ctx context.Context, e jobs.Engine, s jobs.Submission, l jobs.Lease) map[string]error {
+	errs := make(map[string]error)
+	_, errs["accept"] = e.Accept(ctx, []jobs.Submission{s})
+	_, errs["lend"] = e.Lend(ctx, request(1))
+	_, errs["extend"] = e.Extend(ctx, []jobs.Lease{l}, time.Minute)
+	errs["put attempts"] = e.PutAttempts(ctx, l, call(1, s.DeadlineAt))
+	_, errs["apply"] = e.Apply(ctx, cancel(l.Job))
+	_, errs["finish"] = e.Finish(ctx, l, succeed())
+	_, errs["sweep"] = e.Sweep(ctx)
+	errs["set bulkheads"] = e.SetBulkheads(ctx, jobs.Bulkhead{Tenant: "acme"})
+	_, errs["get"] = e.Get(ctx, "", l.Job)
+	_, errs["by key"] = e.ByKey(ctx, "acme", "k")
+	_, errs["document"] = e.Document(ctx, "", l.Job)
+	_, errs["attempts"] = e.Attempts(ctx, "", l.Job)
+	_, errs["history"] = e.History(ctx, "", l.Job, 0)
+	_, errs["list"] = e.List(ctx, jobs.Filter{}, jobs.Page{})
+	_, errs["stats"] = e.Stats(ctx)
+	_, errs["put record"] = e.Records().Put(ctx, jobs.Record{Kind: "k", ID: "r", Version: jobs.AnyVersion})
+	_, errs["get record"] = e.Records().Get(ctx, "k", "r")
+	_, errs["list records"] = e.Records().List(ctx, jobs.RecordQuery{Kind: "k"})
+	errs["delete record"] = e.Records().Delete(ctx, "k", "r", jobs.AnyVersion)
+	return errs
+}
+
+func closeAnswers(_ *testing.T, f *fixture) {
+	f.closing = true
+	j := f.bring(jobs.Running, key("k"))
+	s := f.submission()
+	if err := f.Close(); err != nil {
+		f.t.Fatalf("close: %v", err)
+	}
+	for what, err := range everyCall(f.ctx(), f, s, loanOf(j).Lease) {
+		f.wantKind(what, err, jobs.ErrClosed)
+	}
+}
+
+func contextEnds(_ *testing.T, f *fixture) {
+	j := f.bring(jobs.Running, key("k"))
+	s := f.submission()
+	ctx, cancel := context.WithCancel(f.ctx())
+	cancel()
+	f.unchanged(j.ID, func() {
+		for what, err := range everyCall(ctx, f, s, loanOf(j).Lease) {
+			if !errors.Is(err, context.Canceled) {
+				f.t.Errorf("%s: got %v, want the context's error", what, err)
+			}
+		}
+	})
+	f.same("the jobs", []jobs.ID{j.ID}, f.list(jobs.Filter{}, jobs.Page{}))
+	for what, err := range everyCall(f.ctx(), f, f.accepted(s), loanOf(j).Lease) {
+		if err != nil {
+			f.t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// accepted notes that a test accepts s by itself.
+func (f *fixture) accepted(s jobs.Submission) jobs.Submission {
+	f.ids = append(f.ids, s.ID)
+	return s
+}
