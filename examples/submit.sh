@@ -83,11 +83,11 @@ field() {
 
 # submit FILE: prints the id of the job, or nothing; $work/fields has the answer.
 submit() {
-	schema='"invoice"'
+	schema='"schema":"invoice"'
 	if [ -f "${1%.*}.schema.json" ]; then
-		schema=$(cat "${1%.*}.schema.json")
+		schema="\"schema_json\":$(cat "${1%.*}.schema.json")"
 	fi
-	printf '{"schema":%s,"lane":"%s"}' "$schema" "${SLUICE_LANE:-interactive}" >"$work/options"
+	printf '{%s,"lane":"%s"}' "$schema" "${SLUICE_LANE:-interactive}" >"$work/options"
 	key="example-$(cat "$1" "$work/options" | cksum | tr -cs '0-9' '-')${SLUICE_RUN:-1}"
 	for try in 1 2 3 4 5; do
 		status=$(call POST /v1/jobs -H "Idempotency-Key: $key" \
@@ -109,6 +109,7 @@ row() { printf '%-30s %-10s %-5s %-9s %s\n' "$@"; }
 # report FILE: prints the row of the job in $work/fields.
 report() {
 	state=$(field state) tier=$(field quality.tier) degraded=$(field quality.degraded)
+	tier=${tier:-$(field tier)}
 	case $state in
 	succeeded)
 		result=$(field result.data.total)
