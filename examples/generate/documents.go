@@ -121,7 +121,8 @@ func joiner() invoice {
 }
 
 // surveyor has two totals: somebody typed one of them by hand and turned two
-// digits round.
+// digits round. Nothing on the page says how much VAT there is, so no reader can
+// tell which one is true.
 func surveyor() invoice {
 	v := invoice{
 		file: "review-two-totals.pdf", words: english("GBP", "VAT"), ink: color{0.25, 0.25, 0.3},
@@ -140,8 +141,8 @@ func surveyor() invoice {
 		foot: []string{"Ordway & Pike", "01632 960 288", "office@ordwaypike.example"},
 	}
 	_, _, total := v.totals()
-	v.printedTotal = 128400
-	v.notes = []string{v.words.payable + " " + v.words.money(total), "Please pay within 30 days."}
+	v.wrongTotal = 128400
+	v.notes = []string{v.words.payable + " " + v.words.money(total), "Our prices are net; the amount includes VAT. Please pay within 30 days."}
 	return v
 }
 

@@ -19,9 +19,9 @@ type invoice struct {
 	lines  []line
 	notes  []string // below the totals
 	foot   []string // at the bottom of every page, side by side
-	// printedTotal replaces the total that is due where the document is meant
-	// to contradict itself; 0 prints the true one.
-	printedTotal int
+	// wrongTotal stands in place of the sums where the document is meant to
+	// contradict itself; 0 prints the true ones.
+	wrongTotal int
 }
 
 type party struct {

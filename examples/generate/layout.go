@@ -147,11 +147,6 @@ func (f *form) tableHead() {
 
 // sums is the block of totals under the right end of the table.
 func (f *form) sums() {
-	subtotal, tax, total := f.totals()
-	printed := total
-	if f.printedTotal != 0 {
-		printed = f.printedTotal
-	}
 	if f.y > lastRow-40 {
 		f.newPage()
 	}
@@ -161,11 +156,16 @@ func (f *form) sums() {
 		f.right(rightEdge-8, f.y, st, f.words.money(cents))
 		f.y += 18
 	}
-	row(f.body(), f.words.subtotal, subtotal)
-	row(f.body(), fmt.Sprintf(f.words.tax, f.rate), tax)
-	f.rule(metaColumn, f.y-13, rightEdge-metaColumn, 0.6, f.ink)
-	f.y += 3
-	row(style{size: 11, bold: true, ink: f.ink}, f.words.totalDue, printed)
+	subtotal, tax, total := f.totals()
+	if f.wrongTotal != 0 {
+		total = f.wrongTotal // and no parts by which to tell that it is wrong
+	} else {
+		row(f.body(), f.words.subtotal, subtotal)
+		row(f.body(), fmt.Sprintf(f.words.tax, f.rate), tax)
+		f.rule(metaColumn, f.y-13, rightEdge-metaColumn, 0.6, f.ink)
+		f.y += 3
+	}
+	row(style{size: 11, bold: true, ink: f.ink}, f.words.totalDue, total)
 	f.y += 14
 }
 
