@@ -205,7 +205,8 @@ func (l *ladder) skip(tier int, why string) Step {
 // latest is the last moment at which a call on the tier may start: later the
 // tiers below would have no room.
 func (l *ladder) latest(tier int) time.Time {
-	return l.in.Job.DeadlineAt.Add(-l.reserve(tier) - l.minAttempt)
+	shortest := min(l.minAttempt, l.policy.model(tier).Timeout[l.lane])
+	return l.in.Job.DeadlineAt.Add(-l.reserve(tier) - shortest)
 }
 
 // reserve is the time kept for the tiers below.

@@ -37,7 +37,11 @@ func Reasons(ledger []jobs.Attempt, tier int) []string {
 	for above := 1; above < tier; above++ {
 		var words []string
 		for _, a := range ledger {
-			if a.Tier == above {
+			switch {
+			case a.Tier != above:
+			case above <= 2 && a.Outcome == jobs.AttemptOK:
+				words = append(words, string(ClassLost)) // else it would have ended the job
+			default:
 				words = append(words, reason(a))
 			}
 		}
@@ -51,8 +55,8 @@ func Reasons(ledger []jobs.Attempt, tier int) []string {
 	return out
 }
 
-// reason is the word for an attempt that did not answer; empty for one that
-// counts against nobody.
+// reason is the word for an attempt that did not answer the job; empty for one
+// that counts against nobody.
 func reason(a jobs.Attempt) string {
 	switch a.Outcome {
 	case jobs.AttemptError:

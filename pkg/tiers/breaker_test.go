@@ -1,0 +1,116 @@
+package tiers_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/tiers"
+)
+
+// report lets one call of a job through and reports its class; "" is success.
+func report(t *testing.T, b *tiers.Breaker, job int, status int) {
+	t.Helper()
+	done, err := b.Allow()
+	if err != nil {
+		t.Fatalf("job %d: %v", job, err)
+	}
+	sig := tiers.Signal{Status: status, Phase: tiers.PhaseDone, Content: "{}", FinishReason: "stop"}
+	done(jobs.ID(fmt.Sprint(job)), newWorld().classifier.Classify(sig, tiers.Judgement{}, epoch()))
+}
+
+func TestABreakerOpensAfterTenJobsAndProbesAfterItsPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := tiers.NewBreaker(tiers.BreakerPolicy{})
+		for job := range 10 {
+			report(t, b, job, 500)
+		}
+		if _, err := b.Allow(); !errors.Is(err, tiers.ErrBreakerOpen) {
+			t.Fatalf("after ten failed jobs: %v, want open", err)
+		}
+		if got, want := b.OpenUntil(), time.Now().Add(30*time.Second); !got.Equal(want) {
+			t.Errorf("open until %v, want %v", got, want)
+		}
+		time.Sleep(31 * time.Second)
+		probe, err := b.Allow()
+		if err != nil {
+			t.Fatalf("no probe after the pause: %v", err)
+		}
+		if _, err := b.Allow(); err == nil {
+			t.Error("a second probe beside the first")
+		}
+		probe("x", tiers.Verdict{Effect: tiers.EffectSuccess})
+		if !b.OpenUntil().IsZero() {
+			t.Error("still open after a good probe")
+		}
+		report(t, b, 11, 500)
+	})
+}
+
+func TestAFailedProbeOpensTheBreakerAgainAndANeutralOneDecidesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := tiers.NewBreaker(tiers.BreakerPolicy{MinJobs: 2})
+		report(t, b, 1, 500)
+		report(t, b, 2, 500)
+		time.Sleep(31 * time.Second)
+		report(t, b, 1, 400) // our mistake: no evidence, and the slot is free again
+		report(t, b, 1, 500)
+		if _, err := b.Allow(); err == nil {
+			t.Error("closed after a failed probe of a job that had failed before")
+		}
+	})
+}
+
+func TestOneDocumentCannotOpenTheBreaker(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := tiers.NewBreaker(tiers.BreakerPolicy{})
+		for range 50 {
+			report(t, b, 1, 500)
+		}
+		for job := range 50 {
+			report(t, b, job, 400) // neutral
+			report(t, b, job, 429) // a gate's business
+		}
+		if _, err := b.Allow(); err != nil {
+			t.Errorf("open: %v", err)
+		}
+	})
+}
+
+func TestFailuresOlderThanTheWindowDoNotCount(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := tiers.NewBreaker(tiers.BreakerPolicy{})
+		for job := range 9 {
+			report(t, b, job, 500)
+		}
+		time.Sleep(2 * time.Minute)
+		for job := range 9 {
+			report(t, b, job, 500)
+		}
+		if _, err := b.Allow(); err != nil {
+			t.Errorf("open: %v", err)
+		}
+	})
+}
+
+func TestMoreSuccessesThanFailuresKeepTheBreakerClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := tiers.NewBreaker(tiers.BreakerPolicy{})
+		for job := range 40 {
+			report(t, b, job, 200)
+			report(t, b, job, 200)
+			report(t, b, job, 500)
+		}
+		if _, err := b.Allow(); err != nil {
+			t.Errorf("open: %v", err)
+		}
+	})
+}
