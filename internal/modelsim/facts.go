@@ -106,7 +106,7 @@ func (l *lexicon) findParty(rows []row, all []pair, k kind) party {
 func (l *lexicon) letterhead(rows []row) party {
 	for i, r := range rows {
 		for _, c := range r {
-			if isName(c.text) && !slices.Contains(l.titles, normalise(c.text)) {
+			if isName(c.text) && !slices.Contains(l.titles, c.label) {
 				return block(rows, i, c.from)
 			}
 		}

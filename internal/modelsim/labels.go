@@ -27,8 +27,8 @@ func pairs(rows []row) []pair {
 // pairsAt lists the pairs whose label is in cell j of row i.
 func pairsAt(rows []row, i, j int) []pair {
 	c := rows[i][j]
-	left, right, colon := strings.Cut(c.text, ":")
-	p := pair{label: normalise(left), row: i, at: c, value: strings.TrimSpace(right)}
+	_, right, colon := strings.Cut(c.text, ":")
+	p := pair{label: c.label, row: i, at: c, value: strings.TrimSpace(right)}
 	if p.value != "" {
 		return []pair{p}
 	}

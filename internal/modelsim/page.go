@@ -13,10 +13,11 @@ const (
 )
 
 // cell is a run of text in a line that two spaces, a tab or a bar set apart from
-// its neighbours. from and to are its columns in runes.
+// its neighbours.
 type cell struct {
-	from, to int
+	from, to int // columns in runes
 	text     string
+	label    string // what stands before a colon, or all of it, normalised
 }
 
 // row is one line of the document.
@@ -41,7 +42,7 @@ func splitCells(line string) row {
 	from, end := 0, 0
 	flush := func() {
 		if start >= 0 && len(cells) < maxCells {
-			cells = append(cells, cell{from, from + utf8.RuneCountInString(line[start:end]), line[start:end]})
+			cells = append(cells, newCell(line[start:end], from))
 		}
 		start, gap = -1, 0
 	}
@@ -63,6 +64,11 @@ func splitCells(line string) row {
 	}
 	flush()
 	return cells
+}
+
+func newCell(text string, from int) cell {
+	label, _, _ := strings.Cut(text, ":")
+	return cell{from: from, to: from + utf8.RuneCountInString(text), text: text, label: normalise(label)}
 }
 
 // below returns the cell of rows[i+1] in the same column as c.

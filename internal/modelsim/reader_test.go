@@ -78,7 +78,7 @@ Thank you for your business.
 `
 	checkAnswer(t, ask(t, "<document name=\"x\">"+text+"</document>\nTotal: 1.00", invoiceSchema), `{
 	 "invoice_number":"HL-2041","invoice_date":"2026-03-14","due_date":"2026-04-13","currency":"GBP",
-	 "seller":{"name":"Harbour Lane Stationers Ltd","address":"14 Quay Street\nBristol BS1 4QA","vat_id":null},
+	 "seller":{"name":"Harbour Lane Stationers Ltd","address":"14 Quay Street\nBristol BS1 4QA","vat_id":"GB 284 1172 06"},
 	 "buyer":{"name":"Fennimore & Daughters","address":"3 Mill Walk\nBath BA1 2DN","vat_id":null},
 	 "subtotal":260,"tax":52,"total":312,
 	 "lines":[{"description":"A4 paper, box of five","quantity":20,"unit_price":12.5,"amount":250},

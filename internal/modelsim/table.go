@@ -32,7 +32,7 @@ func (l *lexicon) readLines(rows []row) []line {
 func (l *lexicon) isTableHead(r row) bool {
 	known, described := 0, false
 	for _, c := range r {
-		if k, ok := l.heads[normalise(c.text)]; ok {
+		if k, ok := l.heads[c.label]; ok {
 			known++
 			described = described || k == colDescription
 		}
@@ -58,7 +58,7 @@ func (l *lexicon) readLine(heads, r row) (line, bool) {
 	ln := line{byKind: map[column]fact{}, byHead: map[string]fact{}}
 	numbers := 0
 	for i, c := range r {
-		head := normalise(heads[nearest(heads, r, i)].text)
+		head := heads[nearest(heads, r, i)].label
 		if _, taken := ln.byHead[head]; taken {
 			continue
 		}

@@ -93,11 +93,11 @@ func TestLabelsAreNormalised(t *testing.T) {
 
 func TestCellsAreSplitAtWideGaps(t *testing.T) {
 	t.Parallel()
-	got := splitRows("A b  c\tä|d\n\n   x ")
+	got := splitRows("A b  c\tä|d:1\n\n   x ")
 	want := []row{
-		{{0, 3, "A b"}, {5, 6, "c"}, {7, 8, "ä"}, {9, 10, "d"}},
+		{{0, 3, "A b", "a b"}, {5, 6, "c", "c"}, {7, 8, "ä", "ä"}, {9, 12, "d:1", "d"}},
 		nil,
-		{{3, 4, "x"}},
+		{{3, 4, "x", "x"}},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(cell{})); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
