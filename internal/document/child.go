@@ -38,7 +38,7 @@ func RunChild(ctx context.Context, in io.Reader, out io.Writer) int {
 		return childWrong
 	}
 	limitStart(h.CPUSeconds)
-	engine, err := newEngine(h.CacheDir, h.Limits.MemoryPages)
+	engine, err := newEngine(h.CacheDir, h.Limits.MemoryPages, nil)
 	if err != nil {
 		return childSetup
 	}

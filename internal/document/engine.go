@@ -23,24 +23,24 @@ type engine struct {
 
 // newEngine loads PDFium from the compilation cache in dir, or compiles it and
 // writes the cache: 0.07 s against 3 s. A cache that cannot be read or written
-// is emptied once and then done without.
-func newEngine(dir string, memoryPages int) (*engine, error) {
+// is emptied once and then done without. The module is PDFium when wasm is nil.
+func newEngine(dir string, memoryPages int, wasm []byte) (*engine, error) {
 	if dir == "" {
-		return initEngine("", memoryPages)
+		return initEngine("", memoryPages, wasm)
 	}
-	e, err := initEngine(dir, memoryPages)
+	e, err := initEngine(dir, memoryPages, wasm)
 	if err == nil {
 		return e, nil
 	}
 	if dropCache(dir) == nil {
-		if e, err = initEngine(dir, memoryPages); err == nil {
+		if e, err = initEngine(dir, memoryPages, wasm); err == nil {
 			return e, nil
 		}
 	}
-	return initEngine("", memoryPages)
+	return initEngine("", memoryPages, wasm)
 }
 
-func initEngine(dir string, memoryPages int) (*engine, error) {
+func initEngine(dir string, memoryPages int, wasm []byte) (*engine, error) {
 	runtime := wazero.NewRuntimeConfig().WithMemoryLimitPages(uint32(memoryPages))
 	if dir != "" {
 		cache, err := wazero.NewCompilationCacheWithDir(dir)
@@ -50,6 +50,7 @@ func initEngine(dir string, memoryPages int) (*engine, error) {
 		runtime = runtime.WithCompilationCache(cache)
 	}
 	pool, err := webassembly.Init(webassembly.Config{
+		WASM:     wasm,
 		MaxIdle:  1,
 		MaxTotal: 1,
 		// An explicit empty configuration: without one the library mounts the

@@ -37,3 +37,18 @@ func DecodeAnswer(payload []byte) (*Text, *Fault, error) {
 	a, err := decodeAnswer(payload, Limits{}.WithDefaults())
 	return a.Text, a.Fault, err
 }
+
+// GlyphType lets tests name the type of a glyph.
+type GlyphType = glyph
+
+// CleanRune is the cleaning that PDF characters go through.
+func CleanRune(r rune) rune { return pdfRune(r) }
+
+// LoadEngine loads a WebAssembly module through the cache in dir.
+func LoadEngine(dir string, wasm []byte) error {
+	e, err := newEngine(dir, minMemoryPages, wasm)
+	if err == nil {
+		e.close()
+	}
+	return err
+}

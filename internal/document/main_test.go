@@ -11,9 +11,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluicehq/sluice/internal/document"
+	"github.com/sluicehq/sluice/internal/document/pdftest"
 )
 
-// cacheDir holds compiled PDFium for all tests: compiling takes seconds.
+// cacheDir holds compiled PDFium for all tests, and the next run of them.
 var cacheDir string
 
 func TestMain(m *testing.M) {
@@ -23,16 +24,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) >= 2 && strings.HasPrefix(os.Args[1], badChildArg) {
 		os.Exit(runBadChild(strings.TrimPrefix(os.Args[1], badChildArg), os.Args[2:]))
 	}
-	dir, err := os.MkdirTemp("", "sluice-document-test-*")
+	dir, err := pdftest.CacheDir()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	cacheDir = dir
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}))
+	goleak.VerifyTestMain(m)
 }
 
 // childEvents records what happens to children.
@@ -55,11 +53,7 @@ func (e childEvents) events() document.Events {
 // newPool starts a pool of real children that the test closes.
 func newPool(t testing.TB, change func(*document.Config)) *document.Pool {
 	t.Helper()
-	config := document.Config{CacheDir: cacheDir, StartTimeout: 5 * time.Minute}
-	config.Limits.Timeout = time.Minute
-	if raceDetector {
-		config.Limits.MaxMemory = 2 << 30 // the detector shadows every byte
-	}
+	config := document.Config{CacheDir: cacheDir, StartTimeout: 5 * time.Minute, Limits: testLimits()}
 	if change != nil {
 		change(&config)
 	}
@@ -73,4 +67,22 @@ func newPool(t testing.TB, change func(*document.Config)) *document.Pool {
 
 func badChild(mode string, args ...string) []string {
 	return append([]string{os.Args[0], badChildArg + mode}, args...)
+}
+
+// testLimits are the default limits with more time, and with more memory under
+// the race detector, which shadows every byte.
+func testLimits() document.Limits {
+	limits := document.Limits{Timeout: time.Minute}
+	if raceDetector {
+		limits.MaxMemory = 2 << 30
+	}
+	return limits
+}
+
+// mkdirForAll makes a directory that everybody may write to, whatever the umask.
+func mkdirForAll(name string) error {
+	if err := os.Mkdir(name, 0o777); err != nil {
+		return err
+	}
+	return os.Chmod(name, 0o777)
 }
