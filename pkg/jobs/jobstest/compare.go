@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -19,6 +20,14 @@ func sameValues() cmp.Option {
 		cmpopts.EquateEmpty(),
 		cmp.FilterValues(bothJSON, cmp.Transformer("json", decode)),
 	}
+}
+
+// difference says how got differs from want as values, or nothing.
+func difference(want, got any) string {
+	if reflect.DeepEqual(want, got) {
+		return "" // what is alike in memory is alike, and found out faster
+	}
+	return cmp.Diff(want, got, sameValues())
 }
 
 func bothJSON(a, b json.RawMessage) bool { return json.Valid(a) && json.Valid(b) }

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -379,7 +377,7 @@ func (f *fixture) wantKind(what string, err, kind error) {
 // same compares values.
 func (f *fixture) same(what string, want, got any) {
 	f.t.Helper()
-	if diff := cmp.Diff(want, got, sameValues()); diff != "" {
+	if diff := difference(want, got); diff != "" {
 		f.t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
