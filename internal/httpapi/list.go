@@ -1,0 +1,194 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// maxListed is the most jobs on one page.
+const maxListed = 200
+
+// JobList is a page of jobs, the newest first. Listed jobs carry no results.
+type JobList struct {
+	Data       []Job  `json:"data"`
+	NextCursor string `json:"next_cursor,omitempty" doc:"Ask for the next page with ?cursor="`
+	HasMore    bool   `json:"has_more"`
+}
+
+// listParameters are the filters of lists.
+func listParameters() []string {
+	return []string{
+		"state", "tenant", "lane", "schema", "tier", "class", "provider", labelPrefix,
+		"accepted_after", "accepted_before", "limit", "cursor",
+	}
+}
+
+// listJobs is GET /v1/jobs.
+func (s *Server) listJobs(ctx context.Context, c *call) (*reply[JobList], error) {
+	return s.list(ctx, c, nil, jobs.States())
+}
+
+// listDead is GET /v1/dlq: dead letters, and on request what is in review.
+func (s *Server) listDead(ctx context.Context, c *call) (*reply[JobList], error) {
+	return s.list(ctx, c, []jobs.State{jobs.Failed, jobs.Expired}, []jobs.State{jobs.Failed, jobs.Expired, jobs.InReview})
+}
+
+// list answers a page of jobs in the usual states, or in those of the allowed
+// ones that the request names.
+func (s *Server) list(ctx context.Context, c *call, usual, allowed []jobs.State) (*reply[JobList], error) {
+	q, p := readQuery(c.r, listParameters()...)
+	if p != nil {
+		return nil, p
+	}
+	f, p := readFilter(q, c.caller, allowed)
+	if p != nil {
+		return nil, p
+	}
+	if f.States == nil {
+		f.States = usual
+	}
+	page, p := readPage(q)
+	if p != nil {
+		return nil, p
+	}
+	limit := page.Limit
+	page.Limit++ // one more says whether there is a next page
+	found, err := s.deps.Engine.List(ctx, f, page)
+	if err != nil {
+		return nil, err
+	}
+	out := JobList{Data: []Job{}, HasMore: len(found) > limit}
+	found = found[:min(len(found), limit)]
+	for _, j := range found {
+		out.Data = append(out.Data, s.view(j))
+	}
+	if out.HasMore {
+		out.NextCursor = cursor(found[limit-1].ID)
+	}
+	return &reply[JobList]{Status: http.StatusOK, Body: out}, nil
+}
+
+// readFilter reads the filters, within the caller's scope.
+func readFilter(q url.Values, c caller, allowed []jobs.State) (f jobs.Filter, p *Problem) {
+	if f.Tenant, p = tenantParameter(q, c); p != nil {
+		return f, p
+	}
+	f.States, p = words(q, "state", "must be states out of "+stateNames(allowed), func(s string) (jobs.State, error) {
+		if !slices.Contains(allowed, jobs.State(s)) {
+			return "", jobs.ErrInvalid
+		}
+		return jobs.State(s), nil
+	})
+	if p != nil {
+		return f, p
+	}
+	if f.Lanes, p = words(q, "lane", "must be critical, interactive, standard or batch", jobs.ParseLane); p != nil {
+		return f, p
+	}
+	classes, p := words(q, "class", "must be error classes", parseWord)
+	if p != nil {
+		return f, p
+	}
+	for _, class := range classes {
+		f.Classes = append(f.Classes, jobs.Class(class))
+	}
+	f.Schema, f.Provider = q.Get("schema"), q.Get("provider")
+	if q.Has("tier") {
+		tier, err := strconv.Atoi(q.Get("tier"))
+		if err != nil || tier < 1 || tier > 4 {
+			return f, badParameter("tier", "must be 1 to 4")
+		}
+		f.Tier = tier
+	}
+	if f.AcceptedFrom, p = moment(q, "accepted_after"); p != nil {
+		return f, p
+	}
+	if f.AcceptedUntil, p = moment(q, "accepted_before"); p != nil {
+		return f, p
+	}
+	f.Labels, p = labelParameters(q)
+	return f, p
+}
+
+// tenantParameter is the tenant to list: the caller's own, or for operators
+// any.
+func tenantParameter(q url.Values, c caller) (string, *Problem) {
+	name := q.Get("tenant")
+	switch {
+	case !q.Has("tenant"):
+		return c.scope(), nil
+	case jobs.ID(name).Validate() != nil:
+		return "", badParameter("tenant", "must be the name of a tenant")
+	case !c.Operator && name != c.Name:
+		return "", problem(CodeOperatorOnly, "Your key sees its own tenant only.").at("tenant", "is not yours")
+	default:
+		return name, nil
+	}
+}
+
+func labelParameters(q url.Values) (map[string]string, *Problem) {
+	var labels map[string]string
+	for name, values := range q {
+		label, ok := strings.CutPrefix(name, labelPrefix)
+		if !ok {
+			continue
+		}
+		if jobs.ID(label).Validate() != nil || len(labels) == jobs.MaxLabels {
+			return nil, badParameter(labelPrefix+"*", "a label's name is malformed, or there are too many labels")
+		}
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[label] = values[0]
+	}
+	return labels, nil
+}
+
+func stateNames(states []jobs.State) string {
+	names := make([]string, len(states))
+	for i, st := range states {
+		names[i] = string(st)
+	}
+	return strings.Join(names, ", ")
+}
+
+func readPage(q url.Values) (jobs.Page, *Problem) {
+	page := jobs.Page{Limit: jobs.DefaultPage}
+	if q.Has("limit") {
+		n, err := strconv.Atoi(q.Get("limit"))
+		if err != nil || n < 1 || n > maxListed {
+			return page, badParameter("limit", "must be 1 to "+strconv.Itoa(maxListed))
+		}
+		page.Limit = n
+	}
+	if q.Has("cursor") {
+		before, ok := readCursor(q.Get("cursor"))
+		if !ok {
+			return page, badParameter("cursor", "must be a next_cursor as it was given")
+		}
+		page.Before = before
+	}
+	return page, nil
+}
+
+// A cursor is the last ID of a page, so that it stays good while jobs come and
+// go. It is encoded, because callers must not build their own; one that a
+// caller builds all the same shows no more than the caller may see.
+const cursorPrefix = "j1:"
+
+func cursor(last jobs.ID) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + string(last)))
+}
+
+func readCursor(s string) (jobs.ID, bool) {
+	text, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	id, ok := strings.CutPrefix(string(text), cursorPrefix)
+	return jobs.ID(id), err == nil && ok && jobs.ID(id).Validate() == nil
+}

@@ -1,0 +1,146 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"mime/multipart"
+	"strings"
+)
+
+const (
+	maxParts       = 4        // parts of a multipart body
+	maxPartHeader  = 16 << 10 // bytes before a part's content, and between parts
+	maxOptions     = 128 << 10
+	maxBoundary    = 70 // RFC 2046
+	partDocument   = "document"
+	partOptions    = "options"
+	multipartSlack = maxOptions + (maxParts+1)*maxPartHeader
+)
+
+// errPartHeader marks headers of a part that go on for too long.
+var errPartHeader = errors.New("part header too long")
+
+// window lets a limited number of bytes through until it is opened. It bounds
+// what the multipart reader reads of headers, which by itself takes 10 MB.
+type window struct {
+	r    io.Reader
+	left int64
+	open bool
+}
+
+func (w *window) Read(p []byte) (int, error) {
+	if w.open {
+		return w.r.Read(p)
+	}
+	if w.left <= 0 {
+		return 0, errPartHeader
+	}
+	n, err := w.r.Read(p[:min(int64(len(p)), w.left)])
+	w.left -= int64(n)
+	return n, err
+}
+
+// form is a multipart body taken apart.
+type form struct {
+	document, options []byte
+	hasDocument       bool
+	hasOptions        bool
+}
+
+// readForm streams the parts "document" and "options" into memory that l pays
+// for. limit is the document's.
+func readForm(r io.Reader, boundary string, limit int64, l *lease) (form, *Problem) {
+	if boundary == "" || len(boundary) > maxBoundary {
+		return form{}, problem(CodeMalformedMultipart, "The Content-Type needs a boundary of 1 to %d characters.", maxBoundary)
+	}
+	win := &window{r: r}
+	parts := multipart.NewReader(win, boundary)
+	var f form
+	for n := 0; ; n++ {
+		// The reader may read one buffer ahead of the content's end.
+		win.open, win.left = false, maxPartHeader
+		part, err := parts.NextRawPart()
+		switch {
+		case err == io.EOF:
+			return f, drain(win, limit)
+		case err != nil:
+			return form{}, multipartProblem(err, limit)
+		case n == maxParts:
+			return form{}, problem(CodeMalformedMultipart, "There are more than %d parts.", maxParts)
+		}
+		win.open = true
+		if p := f.take(part, limit, l); p != nil {
+			return form{}, p
+		}
+	}
+}
+
+// drain reads what stands behind the last boundary, so that the end of the body
+// is seen: only then does the server notice a client that goes away.
+func drain(win *window, limit int64) *Problem {
+	win.open, win.left = false, maxPartHeader
+	if _, err := io.Copy(io.Discard, win); err != nil {
+		return multipartProblem(err, limit)
+	}
+	return nil
+}
+
+// take reads one part.
+func (f *form) take(part *multipart.Part, limit int64, l *lease) *Problem {
+	if enc := part.Header.Values("Content-Transfer-Encoding"); len(enc) > 0 && !plainEncoding(enc) {
+		return problem(CodeMalformedMultipart, "Parts are taken as binary: leave Content-Transfer-Encoding out.")
+	}
+	var into *[]byte
+	var given *bool
+	switch part.FormName() {
+	case partDocument:
+		into, given = &f.document, &f.hasDocument
+	case partOptions:
+		into, given, limit = &f.options, &f.hasOptions, maxOptions
+	default:
+		return problem(CodeInvalidRequest, "The body has an unknown part; known are %s and %s.", partDocument, partOptions)
+	}
+	if *given {
+		return problem(CodeInvalidRequest, "A part is there twice.").at("/"+part.FormName(), "is there twice")
+	}
+	*given = true
+	data, err := readAll(part, limit, l)
+	if errors.Is(err, errTooLong) {
+		return tooLong(part.FormName(), limit)
+	}
+	if err != nil {
+		return multipartProblem(err, limit)
+	}
+	*into = data
+	return nil
+}
+
+func plainEncoding(values []string) bool {
+	if len(values) > 1 {
+		return false
+	}
+	switch strings.ToLower(values[0]) {
+	case "binary", "8bit", "7bit":
+		return true
+	default:
+		return false
+	}
+}
+
+func tooLong(part string, limit int64) *Problem {
+	if part == partDocument {
+		return problem(CodeDocumentTooLarge, "The limit is %d bytes.", limit)
+	}
+	return problem(CodeBodyTooLarge, "The options may have %d bytes.", limit)
+}
+
+func multipartProblem(err error, limit int64) *Problem {
+	p := bodyProblem(err, limit+multipartSlack)
+	if p.Code != CodeMalformedBody {
+		return p
+	}
+	if errors.Is(err, errPartHeader) {
+		return problem(CodeMalformedMultipart, "A part's headers, or what stands outside of the parts, have more than %d bytes.", maxPartHeader)
+	}
+	return problem(CodeMalformedMultipart, "The body does not end with its boundary, or a part's header is malformed.")
+}
