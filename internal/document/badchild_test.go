@@ -79,7 +79,7 @@ func hog() {
 			block[i] = 1
 		}
 		kept = append(kept, block)
-		if len(kept) > 4096 {
+		if len(kept) > 128 {
 			os.Exit(1)
 		}
 	}

@@ -2,6 +2,7 @@ package document_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -120,7 +121,10 @@ func TestBadPDFsAreFaults(t *testing.T) {
 		c.Limits.MaxText = 200_000
 	})
 	pdf := pdftest.Build(invoice())
-	line := pdftest.Lines(strings.Repeat("word ", 300))
+	long := pdftest.PageSpec{}
+	for i := range 50 {
+		long.Texts = append(long.Texts, pdftest.Text{X: 10, Y: 10 + 15*float64(i), S: strings.Repeat("word ", 20)})
+	}
 	tests := []struct {
 		name  string
 		data  []byte
@@ -138,20 +142,90 @@ func TestBadPDFsAreFaults(t *testing.T) {
 		{"scan", pdftest.Build(pdftest.PageSpec{Picture: true}), document.ClassNeedsOCR},
 		{"101 pages", pdftest.Build(make([]pdftest.PageSpec, 101)...), document.ClassTooManyPages},
 		{"too many bytes", append(pdf, make([]byte, 2<<20)...), document.ClassTooLarge},
-		{"too much text", pdftest.Build(slices.Repeat([]pdftest.PageSpec{line}, 100)...)[:0:0], ""},
+		{"too much text", pdftest.Build(slices.Repeat([]pdftest.PageSpec{long}, 60)...), document.ClassTooLarge},
 	}
-	long := pdftest.PageSpec{}
-	for i := range 50 {
-		long.Texts = append(long.Texts, pdftest.Text{X: 10, Y: 10 + 15*float64(i), S: strings.Repeat("word ", 20)})
-	}
-	tests[len(tests)-1].data = pdftest.Build(slices.Repeat([]pdftest.PageSpec{long}, 60)...)
-	tests[len(tests)-1].class = document.ClassTooLarge
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			text, err := pool.Parse(t.Context(), tt.data)
 			if got := classOf(t, err); got != tt.class {
 				t.Errorf("got class %q (%v) and %d pages, want class %q", got, err, len(text.Pages), tt.class)
+			}
+		})
+	}
+}
+
+// rawPDF writes objects 1, 2, ... as they are, with the catalogue in object 1.
+// SELF in the trailer stands for the place of the cross-reference table.
+func rawPDF(trailer string, objects ...string) []byte {
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.7\n")
+	for i, o := range objects {
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	self := fmt.Sprint(b.Len())
+	b.WriteString("xref\n0 1\n0000000000 65535 f \ntrailer\n<< /Root 1 0 R " + strings.ReplaceAll(trailer, "SELF", self) + " >>\n")
+	b.WriteString("startxref\n" + self + "\n%%EOF\n")
+	return b.Bytes()
+}
+
+func rawStream(dict, content string) string {
+	return fmt.Sprintf("<< %s /Length %d >>\nstream\n%s\nendstream", dict, len(content), content)
+}
+
+func deflated(t *testing.T, content string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	if _, err := w.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestBombsAreFaults tries small files that cost much.
+func TestBombsAreFaults(t *testing.T) {
+	t.Parallel()
+	const catalog = "<< /Type /Catalog /Pages 2 0 R >>"
+	const pages = "<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
+	const page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R " +
+		"/Resources << /Font << /F 5 0 R >> /XObject << /X 6 0 R >> >> >>"
+	const font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+	form := func(content string) string {
+		return rawStream("/Type /XObject /Subtype /Form /BBox [0 0 99 99] /Resources << /XObject << /X 6 0 R >> >>", content)
+	}
+	text := rawStream("", "BT /F 10 Tf 50 700 Td (hello) Tj ET")
+	tests := []struct {
+		name    string
+		data    []byte
+		classes []string
+	}{
+		{"saved states without end", rawPDF("", catalog, pages, page,
+			rawStream("/Filter /FlateDecode", deflated(t, strings.Repeat("q ", 10<<20))), font, form("")), []string{document.ClassTooLarge}},
+		{"form that draws itself twice", rawPDF("", catalog, pages, page, rawStream("", "/X Do"), font, form("/X Do /X Do")),
+			[]string{document.ClassTooLarge, document.ClassTimeout, document.ClassCorrupt}},
+		{"deep nesting", rawPDF("", catalog, pages, page, rawStream("", strings.Repeat("[", 1<<20)), font, form("")),
+			[]string{document.ClassEmpty, document.ClassCorrupt}},
+		{"pages that are their own parent", rawPDF("", catalog, "<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 >>"), []string{document.ClassCorrupt}},
+		{"cross-reference tables in a circle", rawPDF("/Prev SELF", catalog, pages, page, text, font, form("")), []string{""}},
+		{"page without size", rawPDF("", catalog, pages, strings.Replace(page, "595 842", "0 0", 1), text, font, form("")), []string{""}},
+		{"page of enormous size", rawPDF("", catalog, pages, strings.Replace(page, "595 842", "1e30 1e30", 1), text, font, form("")), []string{""}},
+		{"letters of enormous size", rawPDF("", catalog, pages, page, rawStream("", "BT /F 1e30 Tf 50 700 Td (hello) Tj ET"), font, form("")),
+			[]string{"", document.ClassNeedsOCR}},
+	}
+	pool := newPool(t, nil)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text, err := pool.Parse(t.Context(), tt.data)
+			if got := classOf(t, err); !slices.Contains(tt.classes, got) {
+				t.Errorf("got class %q (%v), want one of %q", got, err, tt.classes)
+			}
+			for _, p := range text.Pages {
+				checkPage(t, p)
 			}
 		})
 	}
