@@ -1,0 +1,54 @@
+package tiers_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/tiers"
+)
+
+func TestAGateThatClosedDuringTheCallForbidsTheRepair(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.job.DeadlineAt = epoch().Add(time.Hour)
+	w.fillBudget()
+	w.ledger = []jobs.Attempt{{
+		N: 1, Tier: 1, Kind: jobs.CallAttempt, Provider: "acme", Model: "large", EndedAt: epoch(),
+		Outcome: jobs.AttemptError, Class: tiers.ClassBadJSON,
+	}}
+	w.hand = tiers.Hand{N: 1}
+	w.gates.Close(tiers.Gate{Name: "acme", Until: epoch().Add(time.Minute), Reason: tiers.ClassRate}, epoch())
+	if got := tiers.Next(w.input()); got.Kind != tiers.StepSkip || got.Why != tiers.WhyGated {
+		t.Errorf("step %q, want a skip because of the gate", got)
+	}
+}
+
+func TestARowWrittenByALaterVersionDoesNotStopTheLadder(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.job.DeadlineAt = epoch().Add(time.Hour)
+	w.fillBudget()
+	w.ledger = []jobs.Attempt{{
+		N: 1, Tier: 1, Kind: jobs.CallAttempt, Provider: "gone", Model: "gone", EndedAt: epoch(),
+		Outcome: jobs.AttemptError, Class: "from_a_later_version",
+	}}
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	if w.end.Kind != tiers.StepSucceed || w.end.Tier != 1 {
+		t.Errorf("ended with %q, want an answer of tier 1", w.end)
+	}
+}
+
+func TestAJobWithoutTimesEndsWithAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.job.EnqueuedAt = time.Time{}
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	if w.end.Kind != tiers.StepReview || len(w.calls) > 0 {
+		t.Errorf("ended with %q after %d calls, want a review without one", w.end, len(w.calls))
+	}
+}
