@@ -382,6 +382,6 @@ func monthAt(text string, i int) (month, end int, ok bool) {
 		}
 		end += n
 	}
-	month, ok = months[fold(text[i:end])]
+	month, ok = months[Fold(text[i:end])]
 	return month, end, ok
 }

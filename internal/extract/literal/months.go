@@ -24,12 +24,25 @@ var months = map[string]int{
 	"december": 12, "dec": 12, "dezember": 12, "dez": 12, "decembre": 12, "diciembre": 12, "dic": 12, "dicembre": 12, "dezembro": 12,
 }
 
-// fold is s in lower case without accents.
-func fold(s string) string {
+// Fold is s in lower case without accents, for comparing words of European
+// languages.
+func Fold(s string) string {
+	if isPlain(s) {
+		return strings.ToLower(s)
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
 			return -1
 		}
 		return r
-	}, norm.NFKD.String(strings.ToLower(s)))
+	}, strings.ReplaceAll(norm.NFKD.String(strings.ToLower(s)), "ß", "ss"))
+}
+
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

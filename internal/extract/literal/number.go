@@ -116,7 +116,7 @@ func StyleOf(numbers []Number) Style {
 func Numbers(text string, max int) []Number {
 	var found []Number
 	for i := 0; i < len(text) && len(found) < max; {
-		if !isDigit(text[i]) {
+		if !isDigit(text[i]) && !leadingPoint(text, i) {
 			i++
 			continue
 		}
@@ -127,14 +127,23 @@ func Numbers(text string, max int) []Number {
 			i = n.End
 			continue
 		}
-		for i < end && isDigit(text[i]) {
-			i++
+		for i++; i < end && isDigit(text[i]); i++ {
 		}
 	}
 	return found
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// leadingPoint reports whether a number without its zero starts at i: ".50".
+func leadingPoint(text string, i int) bool {
+	if text[i] != '.' || i+1 == len(text) || !isDigit(text[i+1]) {
+		return false
+	}
+	r, n := utf8.DecodeLastRuneInString(text[:i])
+	_, currency := currencyBefore(text[:i])
+	return n == 0 || unicode.IsSpace(r) || isDash(r) || currency > 0
+}
 
 // digitRun returns the end of the digits, separators between digits and
 // spaces between groups of three that start at i.
@@ -203,6 +212,9 @@ func readNumber(text string, start, end int) (Number, bool) {
 // parseDigits reads digits with separators. It fails when the separators make
 // no sense in any style, as in "13.11.2017".
 func parseDigits(s string) (Number, bool) {
+	if s[0] == '.' {
+		s = "0" + s
+	}
 	parts, seps := splitDigits(s)
 	whole := len(parts[0])
 	if whole > 1 && parts[0][0] == '0' {
