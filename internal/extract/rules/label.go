@@ -32,7 +32,7 @@ type label struct {
 	ordinal int
 	// rate is the percentage inside the label, nil without one.
 	rate *decimal.Decimal
-	// after is the mark directly before this one in the same cell, -1 if none.
+	// after is the value before the label on the same line, -1 if none.
 	after int
 }
 
@@ -58,12 +58,10 @@ func (s *sheet) labelLeft(i int) label {
 		inCell := value >= 0 && s.marks[value].cell == c
 		if inCell {
 			from = s.marks[value].end
-			if c == m.cell && lb.after < 0 {
-				lb.after = value
-			}
 		}
 		if t := s.masked(l.page, from, end, last, &lb); isLabel(t) {
 			lb.take(t, s.pages[l.page].Text, from, end)
+			lb.after = value
 			return lb
 		}
 		switch {

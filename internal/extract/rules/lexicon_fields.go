@@ -69,8 +69,8 @@ func newLexicon() *lexicon {
 			vervaldatum vervaldag betaaldatum uiterste zahlungstermin zahldatum faelligkeitsdatum faellig`),
 		quiet: vocab(`the of de la le les du der die das des fur for and und et e y d l del di da your our ihre ihr unsere unser
 			tax simplified vat cash sales sale official electronic elektronische commercial customer s date time uhrzeit
-			zeit point mon tue wed thu fri sat sun bei by on am bis payment au le avant and or / am fiscal ordinaria simplificada cliente`),
-		since: vocab(`vom von dated du del date of van datum from di`),
+			zeit point mon tue wed thu fri sat sun at bei by on am bis payment au le avant and or / am fiscal ordinaria simplificada cliente`),
+		since: vocab(`vom von dated du del of van from di`),
 		credit: vocab(`gutschrift gutschriftsnummer creditnote avoir abono rectificativa creditnota creditfactuur storno
 			stornorechnung rechnungskorrektur korrekturrechnung notacredito refund`),
 		sellers: phrases(`
