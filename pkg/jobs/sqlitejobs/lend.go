@@ -1,0 +1,274 @@
+package sqlitejobs
+
+import (
+	"context"
+	"database/sql/driver"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// waiter is what a call of Lend asks and gets.
+type waiter struct {
+	req  jobs.LendRequest
+	lent []lent
+	// more says that so many late jobs were expired that the call must ask
+	// again, so that no commit is without bound.
+	more bool
+	// over says that the caller's time is up.
+	over atomic.Bool
+}
+
+// lent is a loan before it is decoded.
+type lent struct {
+	row      row
+	loan     *loan
+	attempts []jobs.Attempt
+}
+
+// goesOn reports whether the call waits for work after it found none.
+func (w *waiter) goesOn() bool { return len(w.lent) == 0 && !w.more && w.req.Wait > 0 }
+
+// Lend implements [jobs.Engine]. The wait is measured by the real clock.
+func (e *Engine) Lend(ctx context.Context, req jobs.LendRequest) ([]jobs.Loan, error) {
+	if err := req.Validate(); err != nil {
+		return nil, err
+	}
+	if err := e.begin(ctx); err != nil {
+		return nil, err
+	}
+	if req.Lease == 0 {
+		req.Lease = jobs.DefaultLease
+	}
+	e.fleet.arrive(req.Worker, req.Slots)
+	defer func() { e.fleet.leave(req.Worker, e.cfg.Clock()) }()
+	var over <-chan time.Time
+	if req.Wait > 0 {
+		timer := time.NewTimer(req.Wait)
+		defer timer.Stop()
+		over = timer.C
+	}
+	for {
+		wt := &waiter{req: req}
+		err := e.ask(ctx, wt, over)
+		if err != nil {
+			return nil, err
+		}
+		if !wt.more {
+			return e.loans(wt)
+		}
+	}
+}
+
+// ask brings a request for loans to the writer and waits for the answer, or
+// for the end of the caller's patience.
+func (e *Engine) ask(ctx context.Context, wt *waiter, over <-chan time.Time) error {
+	c := &call{wait: wt, done: make(chan struct{})}
+	c.do = func(t *tx) error { return t.lend(wt) }
+	if !e.inbox.put(c) {
+		return jobs.ErrClosed
+	}
+	for {
+		select {
+		case <-c.done:
+			return c.err
+		case <-over:
+			wt.over.Store(true)
+			if c.fate.CompareAndSwap(pending, abandoned) {
+				return nil
+			}
+			over = nil // the writer has it and will see that the time is up
+		case <-ctx.Done():
+			if !c.fate.CompareAndSwap(pending, abandoned) {
+				e.late.Go(func() { e.giveBack(ctx, c) })
+			}
+			return ctx.Err()
+		}
+	}
+}
+
+// giveBack releases what a call got whose caller has left, so that the jobs
+// need not wait for their leases to end.
+func (e *Engine) giveBack(ctx context.Context, c *call) {
+	ctx = context.WithoutCancel(ctx) // the caller's has ended; the engine's Close ends this
+	c.wait.over.Store(true)
+	if c.fate.CompareAndSwap(pending, abandoned) {
+		return
+	}
+	<-c.done
+	for _, l := range c.wait.lent {
+		// If this fails the lease ends by itself.
+		_, _ = e.Finish(ctx, l.row.job.Lease, jobs.Outcome{Kind: jobs.Release, Reason: "caller_left"})
+	}
+}
+
+// loans decodes what was lent.
+func (e *Engine) loans(wt *waiter) ([]jobs.Loan, error) {
+	var loans []jobs.Loan
+	for i := range wt.lent {
+		l := &wt.lent[i]
+		j, err := e.decodeLoan(l.loan, &l.row)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		loans = append(loans, jobs.Loan{Lease: j.Lease, Job: j, Attempts: l.attempts})
+	}
+	return loans, nil
+}
+
+// lend lends what can be lent at this moment.
+func (t *tx) lend(wt *waiter) error {
+	wt.lent, wt.more = nil, false
+	now := t.now()
+	slots, _ := t.w.e.fleet.sum(now)
+	t.sched.SetSlots(slots)
+	for expired := 0; len(wt.lent) < wt.req.Max; {
+		lane, tenant, picked, ok := t.sched.Pick(now.UnixMilli())
+		if !ok {
+			return nil
+		}
+		r, err := t.loadSeq(picked.Seq)
+		if err != nil {
+			return err
+		}
+		if now.Before(r.job.DeadlineAt) {
+			l, err := t.lendOne(r, wt.req, now)
+			if err != nil {
+				return err
+			}
+			wt.lent = append(wt.lent, l)
+			continue
+		}
+		if err := t.expire(r, now); err != nil {
+			return err
+		}
+		t.sched.Done(lane, tenant, picked.Cost, 0)
+		if expired++; expired == jobs.MaxSweep {
+			wt.more = len(wt.lent) == 0
+			return nil
+		}
+	}
+	return nil
+}
+
+// lendOne makes a loan of a job that the scheduler picked.
+func (t *tx) lendOne(r *row, req jobs.LendRequest, now time.Time) (lent, error) {
+	before := r.job
+	token, err := t.token()
+	if err != nil {
+		return lent{}, err
+	}
+	lease := jobs.Lease{Job: before.ID, Token: token, Worker: req.Worker, Until: now.Add(req.Lease)}
+	ev, err := r.job.Lend(lease, now)
+	if err != nil {
+		return lent{}, damaged("lend job %s: %w", before.ID, err)
+	}
+	attempts, lost, err := t.attemptsOf(r, now)
+	if err != nil {
+		return lent{}, err
+	}
+	l := &loan{row: *r, history: appendEvent(nil, ev), ledger: lost}
+	j := &l.job
+	err = t.writeOne(t.st.insertLoan, l.num, j.Version, int64(token), req.Worker, millis(j.Lease.Until),
+		millis(j.StartedAt), millis(j.UpdatedAt), int64(j.Loans), string(l.history), string(l.ledger))
+	if err != nil {
+		return lent{}, err
+	}
+	t.lent(l)
+	t.moved(&before, j, 0)
+	t.events = append(t.events, ev)
+	return lent{row: l.row, loan: l, attempts: attempts}, nil
+}
+
+// attemptsOf reads the attempts of a job's generation that earlier loans made.
+// Those left open are lost; lost are the lines that say so.
+func (t *tx) attemptsOf(r *row, now time.Time) (rows []jobs.Attempt, lost []byte, err error) {
+	if !r.stored {
+		return nil, nil, nil
+	}
+	l := make(ledger)
+	err = t.st.ledger.each(context.Background(), func(v []driver.Value) error {
+		return l.read(text(v[0]), r.job.Generation)
+	}, r.num)
+	if err != nil {
+		return nil, nil, failed(err)
+	}
+	if rows, err = l.attempts(); err != nil {
+		return nil, nil, failed(err)
+	}
+	es, err := entries(jobs.MarkLost(rows, now))
+	if err != nil {
+		return nil, nil, failed(err)
+	}
+	return rows, appendEntries(nil, r.job.Generation, es), nil
+}
+
+// token makes the token of the next loan.
+func (t *tx) token() (jobs.Token, error) {
+	w := t.w
+	if w.tokens == math.MaxUint32 {
+		if err := t.writeOne(t.st.putMeta, metaEpoch, w.epoch+1); err != nil {
+			return 0, err
+		}
+		w.epoch, w.tokens = w.epoch+1, 0
+	}
+	w.tokens++
+	return jobs.NewToken(w.epoch, w.tokens), nil
+}
+
+// expire ends a waiting job whose deadline has passed.
+func (t *tx) expire(r *row, now time.Time) error {
+	before := r.job
+	ev, err := r.job.Expire(now)
+	if err != nil {
+		return damaged("expire job %s: %w", before.ID, err)
+	}
+	return t.save(before, r, ev, nil, nil, 0)
+}
+
+// await lets a call of Lend wait for work, unless its caller's time is up.
+func (w *writer) await(c *call) {
+	kept := w.waiters[:0]
+	for _, other := range w.waiters {
+		if other.fate.Load() != abandoned {
+			kept = append(kept, other)
+		}
+	}
+	clear(w.waiters[len(kept):])
+	w.waiters = append(kept, c)
+	c.fate.Store(pending)
+	if c.wait.over.Load() && c.claim() {
+		w.waiters = w.waiters[:len(w.waiters)-1]
+		c.answer(nil)
+	}
+}
+
+// serve lends to the calls that wait while there is work for them, in the
+// commit of whatever made the work.
+func (w *writer) serve(t *tx) (served []*call, err error) {
+	if len(w.waiters) == 0 {
+		return nil, nil
+	}
+	now := t.now()
+	slots, _ := w.e.fleet.sum(now)
+	t.sched.SetSlots(slots)
+	n := 0
+	for n < len(w.waiters) && t.sched.Ready(now.UnixMilli()) {
+		c := w.waiters[n]
+		n++
+		if !c.claim() {
+			continue
+		}
+		served = append(served, c)
+		if c.err = c.do(t); isStoreError(c.err) {
+			err = c.err
+			break
+		}
+	}
+	rest := copy(w.waiters, w.waiters[n:])
+	clear(w.waiters[rest:])
+	w.waiters = w.waiters[:rest]
+	return served, err
+}
