@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/document"
@@ -63,6 +65,10 @@ func misbehave(mode string, args []string, n int) {
 	case "announces-4-GiB":
 		os.Stdout.Write([]byte{'A', 0xff, 0xff, 0xff, 0xff})
 		select {}
+	case "deaf": // it neither reads on nor minds a hangup
+		signal.Ignore(syscall.SIGHUP)
+		answerText("fine")
+		select {}
 	case "shows-environment":
 		answerText(os.Environ()...)
 		return
@@ -116,7 +122,7 @@ func readFrame() []byte {
 // and waits to be killed.
 func runOrphanMaker() int {
 	pool, err := document.NewPool(document.Config{
-		Command: badChild("good"),
+		Command: badChild("deaf"),
 		Events: document.Events{
 			ChildStarted: func(pid int, _ time.Duration) { fmt.Println(pid) },
 		},

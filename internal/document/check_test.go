@@ -194,6 +194,36 @@ func TestCheckRefusesOnlyPDFsThatNeedAPassword(t *testing.T) {
 	}
 }
 
+func TestCheckTriesTheEmptyPasswordOnManyKeys(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/open-r6-user-keys.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := strings.Fields(string(data))
+	if len(keys) != 128 {
+		t.Fatalf("got %d keys, want 128", len(keys))
+	}
+	for _, key := range keys {
+		pdf := "%PDF-2.0\n1 0 obj << /Filter /Standard /R 6 /U <" + key + "> >> endobj trailer << /Root 2 0 R /Encrypt 1 0 R >>"
+		if _, err := document.Check([]byte(pdf), document.Limits{}); err != nil {
+			t.Errorf("key %s: got %v, want no error", key, err)
+		}
+		locked := strings.Replace(pdf, "/U <"+key[:2], "/U <"+flipped(key[:2]), 1)
+		if _, err := document.Check([]byte(locked), document.Limits{}); classOf(t, err) != document.ClassEncrypted {
+			t.Errorf("changed key %s: got %v, want class encrypted", key, err)
+		}
+	}
+}
+
+// flipped is another pair of hexadecimal digits.
+func flipped(hex string) string {
+	if hex == "00" {
+		return "11"
+	}
+	return "00"
+}
+
 func TestCheckLeavesUnclearEncryptionToTheParser(t *testing.T) {
 	t.Parallel()
 	locked := pdftest.BuildEncrypted("user", "owner", pdftest.Lines("Invoice"))

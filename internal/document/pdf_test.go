@@ -256,7 +256,7 @@ func TestAPageOfTooManyCharactersIsCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(text.Pages[0].Words); got < 5000 || got > 7000 {
+	if got := len(text.Pages[0].Words); got < 5000 || got > 6500 {
 		t.Errorf("got %d words, want about 6,000 of 7,000", got)
 	}
 	if diff := cmp.Diff([]string{"page_text_cut"}, text.Warnings); diff != "" {

@@ -77,10 +77,14 @@ func TestRenderMovesWholeColumnsWhenTextNeedsMoreRoom(t *testing.T) {
 		placed{x: 50, y: 700, size: 20, s: "Tall letters tell how wide a column is"},
 		placed{x: 50, y: 686, size: 5, s: "Small print of which many letters fit into little room"}, placed{x: 250, y: 686, s: "right"},
 		placed{x: 50, y: 672, s: "short"}, placed{x: 250, y: 672, s: "right"},
+		placed{x: 50, y: 658, s: "short"}, placed{x: 300, y: 658, s: "further"},
 	)
 	lines := strings.Split(got, "\n")
 	if a, b := strings.Index(lines[1], "right"), strings.Index(lines[2], "right"); a != b || a < 0 {
 		t.Errorf("the right column starts at %d and at %d, want the same place:\n%s", a, b, got)
+	}
+	if a, b := strings.Index(lines[2], "right"), strings.Index(lines[3], "further"); b <= a {
+		t.Errorf("what stands further right starts at %d, left of %d:\n%s", b, a, got)
 	}
 }
 
@@ -107,8 +111,10 @@ func TestRenderJoinsWhatBelongsTogether(t *testing.T) {
 
 func TestRenderReadsRightToLeftRunsInTheirOrder(t *testing.T) {
 	t.Parallel()
-	// Hebrew "shalom olam 12 34": the first word stands rightmost. Its letters
-	// come in reading order, each to the left of the one before.
+	// Hebrew words with Latin ones and a number among them. The first word
+	// stands rightmost; letters come in reading order, each to the left of the
+	// one before. The last word has a quotation mark inside, which by itself
+	// has no direction.
 	letters := func(s string, right, y float64) []document.GlyphType {
 		var glyphs []document.GlyphType
 		for i, r := range []rune(s) {
@@ -118,9 +124,9 @@ func TestRenderReadsRightToLeftRunsInTheirOrder(t *testing.T) {
 	}
 	glyphs := slices.Concat(letters("שלום", 300, 700), letters("עולם", 277, 700),
 		glyphsOf(placed{x: 243, y: 700, s: "12"}, placed{x: 224, y: 700, s: "and"}))
-	glyphs = slices.Concat(glyphs, letters("סוף", 220, 700))
+	glyphs = slices.Concat(glyphs, letters("צה\"ל", 220, 700))
 	page, _ := document.RenderGlyphs(600, 800, 0, glyphs)
-	if diff := cmp.Diff("שלום עולם and 12 סוף\n", page.Text); diff != "" {
+	if diff := cmp.Diff("שלום עולם and 12 צה\"ל\n", page.Text); diff != "" {
 		t.Errorf("text differs (-want +got):\n%s", diff)
 	}
 }
@@ -195,7 +201,12 @@ func TestRenderBoundsPadding(t *testing.T) {
 	for i := range 30_000 {
 		row = append(row, document.Glyph('x', 14_000-0.4*float64(i), 700, 0.5, 0.1, 0), document.Glyph(0, 0, 0, 0, 0, 0))
 	}
-	for name, glyphs := range map[string][]document.GlyphType{"scattered": scattered, "heap": heap, "row": row} {
+	var staircase []document.GlyphType
+	for i := range 100 {
+		x, y := 50+20*float64(i), 14_000-20*float64(i)
+		staircase = append(staircase, glyphsOf(placed{x: x, y: y, size: 1, s: strings.Repeat("x", 30)}, placed{x: x + 20, y: y, s: "y"})...)
+	}
+	for name, glyphs := range map[string][]document.GlyphType{"scattered": scattered, "heap": heap, "row": row, "staircase": staircase} {
 		page, _ := document.RenderGlyphs(14_400, 14_400, 0, glyphs)
 		if len(page.Text) > document.MaxPageText {
 			t.Errorf("%s: got %d bytes of text, want at most %d", name, len(page.Text), document.MaxPageText)
