@@ -33,9 +33,13 @@ type body struct {
 // read all of it, and not otherwise: the server reads what is left before it
 // answers, and must not do so without a deadline.
 func (s *Server) newBody(w http.ResponseWriter, r *http.Request, limit int64) *body {
+	server := w
+	if x, ok := w.(*exchange); ok {
+		server = x.ResponseWriter // which must be told of a limit that was hit
+	}
 	// Deadlines of sockets are by the real clock.
 	return &body{
-		r: http.MaxBytesReader(w, r.Body, limit), control: http.NewResponseController(w),
+		r: http.MaxBytesReader(server, r.Body, limit), control: http.NewResponseController(w),
 		grace: s.cfg.BodyGrace, started: time.Now(),
 	}
 }

@@ -58,19 +58,19 @@ const (
 	CodeIntakeBusy        Code = "intake_busy"
 )
 
-// kind is a row of the table of problems.
-type kind struct {
-	code   Code
-	status int
-	title  string
-	// retryable is true when the same request may succeed later.
-	retryable bool
+// ProblemKind is a row of the table of problems.
+type ProblemKind struct {
+	Code   Code
+	Status int
+	Title  string
+	// Retryable is true when the same request may succeed later.
+	Retryable bool
 }
 
-// kinds is the one table from codes to statuses, in the order of statuses.
-func kinds() []kind {
+// Problems is the one table from codes to statuses, in the order of statuses.
+func Problems() []ProblemKind {
 	const busy, ours = http.StatusTooManyRequests, http.StatusServiceUnavailable
-	return []kind{
+	return []ProblemKind{
 		{CodeMalformedJSON, http.StatusBadRequest, "The JSON is malformed", false},
 		{CodeMalformedMultipart, http.StatusBadRequest, "The multipart body is malformed", false},
 		{CodeMalformedBody, http.StatusBadRequest, "The request body broke off or is malformed", false},

@@ -22,7 +22,11 @@ func (s *Server) Handler() http.Handler {
 		started := s.deps.Now()
 		s.setDeadlines(w, r)
 		x := &exchange{ResponseWriter: w, id: "req_" + rand.Text()}
+		// The server must find its own body in its own request: by it, it
+		// knows to linger when it closes, so that a client that still sends
+		// gets its answer.
 		in := &countingBody{ReadCloser: r.Body}
+		r = r.WithContext(r.Context())
 		r.Body = in
 		x.Header().Set(requestIDHeader, x.id)
 		x.Header().Set("Cache-Control", "no-store")

@@ -57,6 +57,7 @@ func tenants() []httpapi.Tenant {
 type api struct {
 	t       *testing.T
 	url     string
+	client  *http.Client
 	engine  *memjobs.Engine
 	control *backpressure.Controller
 	watch   *watcher
@@ -116,7 +117,10 @@ func newAPI(t *testing.T, change ...func(*setup)) *api {
 	srv.Config = s.HTTPServer()
 	srv.Start()
 	a.url = srv.URL
+	transport := &http.Transport{}
+	a.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	t.Cleanup(func() {
+		transport.CloseIdleConnections()
 		srv.Close()
 		_ = a.engine.Close()
 	})
@@ -194,8 +198,7 @@ func (a *api) do(r request) answer {
 
 func (a *api) send(req *http.Request) answer {
 	a.t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(req)
+	resp, err := a.client.Do(req)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -50,29 +50,29 @@ type Violation struct {
 func problem(code Code, format string, args ...any) *Problem {
 	k := kindOf(code)
 	return &Problem{
-		Type: typeOf(k), Title: k.title, Status: k.status, Code: k.code, Retryable: k.retryable,
+		Type: typeOf(k), Title: k.Title, Status: k.Status, Code: k.Code, Retryable: k.Retryable,
 		Detail: fmt.Sprintf(format, args...),
 	}
 }
 
-func kindOf(code Code) kind {
-	for _, k := range kinds() {
-		if k.code == code {
+func kindOf(code Code) ProblemKind {
+	for _, k := range Problems() {
+		if k.Code == code {
 			return k
 		}
 	}
 	return kindOf(CodeInternal)
 }
 
-func typeOf(k kind) string {
+func typeOf(k ProblemKind) string {
 	const registered = "https://iana.org/assignments/http-problem-types#"
 	switch {
-	case k.status == http.StatusTooManyRequests:
+	case k.Status == http.StatusTooManyRequests:
 		return registered + "quota-exceeded"
-	case k.status == http.StatusServiceUnavailable:
+	case k.Status == http.StatusServiceUnavailable:
 		return registered + "temporary-reduced-capacity"
 	default:
-		return "urn:sluice:problem:" + string(k.code)
+		return "urn:sluice:problem:" + string(k.Code)
 	}
 }
 
