@@ -258,6 +258,25 @@ func TestCallsAboutUnknownJobsChangeNothing(t *testing.T) {
 	}
 }
 
+func TestWorkIsOrderedByLaneAndTenantAndMayBeReadInPart(t *testing.T) {
+	t.Parallel()
+	s := newScheduler(t, priority.Config{})
+	for _, name := range []string{"batch/a", "standard/z", "standard/b", "critical/c"} {
+		lane, tenant := parse(name)
+		s.Enqueue(lane, tenant, priority.Entry{})
+	}
+	var got []string
+	for w := range s.Work() {
+		got = append(got, w.Lane.String()+"/"+w.Tenant)
+		if len(got) == 3 {
+			break
+		}
+	}
+	if diff := cmp.Diff([]string{"critical/c", "standard/b", "standard/z"}, got); diff != "" {
+		t.Errorf("work (-want +got):\n%s", diff)
+	}
+}
+
 // served counts the picks of each tenant, ending each job at once.
 func served(s *priority.Scheduler, n int) map[string]int {
 	got := map[string]int{}
