@@ -115,7 +115,7 @@ func closeEndsWaits(_ *testing.T, f *fixture) {
 		f.t.Fatalf("close: %v", err)
 	}
 	for _, answer := range []<-chan lent{a, b} {
-		f.wantKind("a lend that waited", (<-answer).err, jobs.ErrClosed)
+		f.wantKind("a lend that waited", f.take(answer).err, jobs.ErrClosed)
 	}
 }
 

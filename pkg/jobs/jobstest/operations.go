@@ -222,7 +222,10 @@ func (d *duel) deleteRecord(t *rapid.T) {
 
 func (d *duel) readJob(t *rapid.T) {
 	who := oneOf(t, "as", append(tenants(), "")...)
-	d.compareJob(who, oneOf(t, "job", append(slices.Clone(d.ids), "none", "not/one")...))
+	id := oneOf(t, "job", append(slices.Clone(d.ids), "none", "not/one")...)
+	d.compareJob(who, id)
+	after := int64(rapid.IntRange(-1, 8).Draw(t, "after"))
+	agree(d, "later history", func(_ int, s *side) ([]jobs.Event, error) { return s.History(d.Context(), who, id, after) })
 	k := oneOf(t, "key", "k1", "k2", "k3", "")
 	agree(d, "by key", func(_ int, s *side) (jobs.Job, error) { return s.ByKey(d.Context(), who, k) })
 }

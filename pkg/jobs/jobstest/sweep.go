@@ -137,7 +137,15 @@ func sweepInOrder(_ *testing.T, f *fixture) {
 	l := loanOf(f.bring(jobs.Running, due(time.Second)))
 	f.extend(l, 24*time.Hour)
 	f.clock.Advance(time.Hour)
+	heard := len(f.heard.events())
 	f.same("a sweep", jobs.Swept{Reaped: 1, Woken: 1, Expired: 2, Backstopped: 1}, f.sweep())
+	var order []jobs.EventType
+	for _, ev := range f.heard.events()[heard:] {
+		order = append(order, ev.Type)
+	}
+	f.same("its order", []jobs.EventType{
+		jobs.EventLeaseEnded, jobs.EventWoken, jobs.EventExpired, jobs.EventExpired, jobs.EventInReview,
+	}, order)
 	f.same("reaped", []jobs.EventType{jobs.EventLeaseEnded, jobs.EventExpired}, f.types(reaped.ID)[2:])
 	f.same("parked", []jobs.EventType{jobs.EventWoken, jobs.EventExpired}, f.types(parked.ID)[3:])
 	f.same("ran", []jobs.EventType{jobs.EventInReview}, f.types(l.Job.ID)[2:])

@@ -20,9 +20,13 @@ func waitBehaviours() []behaviour {
 	}
 }
 
-// longWait is longer than any test: a wait of that length ends for another
-// reason or the test fails.
-const longWait = time.Hour
+const (
+	// longWait is longer than any test: a wait of that length ends for another
+	// reason or the test fails.
+	longWait = time.Hour
+	// patience is how long a test waits for what should come at once.
+	patience = 20 * time.Second
+)
 
 // lent is the answer of a Lend that waited.
 type lent struct {
@@ -51,10 +55,24 @@ func (f *fixture) await(ctx context.Context, worker string, wait time.Duration) 
 	return answer
 }
 
+// take waits for the answer of a Lend that should not wait any longer.
+func (f *fixture) take(answer <-chan lent) lent {
+	f.t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case a := <-answer:
+		return a
+	case <-timer.C:
+		f.t.Fatalf("a lend still waits after %s", patience)
+		return lent{}
+	}
+}
+
 // gets wants a waiting Lend to answer with the job.
 func (f *fixture) gets(answer <-chan lent, id jobs.ID) {
 	f.t.Helper()
-	a := <-answer
+	a := f.take(answer)
 	if a.err != nil || len(a.loans) != 1 || a.loans[0].Job.ID != id {
 		f.t.Errorf("a waiting lend got %d loans, %v; want job %s", len(a.loans), a.err, id)
 	}
@@ -77,7 +95,7 @@ func waitContext(_ *testing.T, f *fixture) {
 	ctx, cancel := context.WithCancel(f.ctx())
 	answer := f.await(ctx, "patient", longWait)
 	cancel()
-	a := <-answer
+	a := f.take(answer)
 	f.isContext("a wait whose context ended", a.err, context.Canceled)
 	j := f.submit()
 	f.state(j.ID, jobs.Queued)
@@ -162,7 +180,7 @@ func waitMany(_ *testing.T, f *fixture) {
 	ids := f.submitMany(n, lane(jobs.Critical))
 	got := make(map[jobs.ID]bool)
 	for _, answer := range answers {
-		a := <-answer
+		a := f.take(answer)
 		if a.err != nil || len(a.loans) != 1 {
 			f.t.Fatalf("a waiting lend got %d loans, %v", len(a.loans), a.err)
 		}
