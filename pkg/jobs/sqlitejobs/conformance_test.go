@@ -1,6 +1,8 @@
 package sqlitejobs_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,24 +12,26 @@ import (
 	"github.com/sluicehq/sluice/pkg/jobs/sqlitejobs"
 )
 
-func harness() jobstest.Harness {
+// harness makes engines set up by c and by what the suites want.
+func harness(c sqlitejobs.Config) jobstest.Harness {
 	return jobstest.Harness{
 		Features: jobstest.Features{Persistent: true, HoldersDieWithStore: true},
-		NewStore: func(tb testing.TB) jobstest.Store { return &store{dir: tb.TempDir()} },
+		NewStore: func(tb testing.TB) jobstest.Store { return &store{dir: tb.TempDir(), config: c} },
 	}
 }
 
 // store is a data directory of a test.
 type store struct {
 	dir    string
+	config sqlitejobs.Config
 	engine *sqlitejobs.Engine
 }
 
 func (s *store) Open(tb testing.TB, setup jobstest.Setup) jobs.Engine {
 	tb.Helper()
-	e, err := sqlitejobs.Open(tb.Context(), sqlitejobs.Config{
-		Dir: s.dir, Policy: setup.Policy, Clock: setup.Clock, Listener: setup.Listener,
-	})
+	c := s.config
+	c.Dir, c.Policy, c.Clock, c.Listener = s.dir, setup.Policy, setup.Clock, setup.Listener
+	e, err := sqlitejobs.Open(tb.Context(), c)
 	if err != nil {
 		tb.Fatalf("open: %v", err)
 	}
@@ -60,10 +64,13 @@ type verified struct {
 }
 
 func (v verified) Close() error {
+	if err := v.Verify(context.Background()); err != nil && !errors.Is(err, jobs.ErrClosed) {
+		v.tb.Errorf("verify: %v", err)
+	}
 	return v.Engine.Close()
 }
 
 func TestEngineKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	jobstest.Run(t, harness())
+	jobstest.Run(t, harness(sqlitejobs.Config{}))
 }

@@ -73,8 +73,10 @@ type source struct {
 	from, where string
 	args        []driver.Value
 	id          string // the column that the index is in order of
-	// seqs, where set, are run through one by one instead.
-	seqs []int64
+	// bySeq says that the first argument is a seq, and that the source is run
+	// through seqs one by one instead.
+	bySeq bool
+	seqs  []int64
 }
 
 const fromStates = "states s JOIN jobs j ON j.num = s.num LEFT JOIN loans l ON l.num = s.num"
@@ -156,7 +158,7 @@ func (q *query) byStates(ctx context.Context, tenant int64) ([]source, error) {
 				return []source{everything(tenant)}, nil
 			}
 			all = append(all, source{
-				from: "jobs j" + joins, id: "j.id", seqs: seqs,
+				from: "jobs j" + joins, id: "j.id", bySeq: true, seqs: seqs,
 				where: "j.num = ifnull((SELECT num FROM states WHERE seq = ?1 AND seq <> num), ?1) AND ifnull(s.state, 0) = 0 AND l.num IS NULL",
 			})
 		case tenant != 0:
@@ -211,10 +213,11 @@ func (q *query) run(ctx context.Context, s source) ([]*row, error) {
 		rows = append(rows, r)
 		return err
 	}
-	if s.seqs == nil {
+	if !s.bySeq {
 		return rows, st.each(ctx, add, args...)
 	}
 	for _, seq := range s.seqs {
+		// The filter's arguments stay as they are: only the seq changes.
 		if err := st.each(ctx, add, append([]driver.Value{seq}, args...)...); err != nil {
 			return nil, err
 		}
@@ -226,9 +229,6 @@ func (q *query) run(ctx context.Context, s source) ([]*row, error) {
 // can fit.
 func (q *query) conditions(s source) (where string, args []driver.Value, ok bool) {
 	c := conditions{parts: []string{s.where}, args: s.args}
-	if s.seqs != nil {
-		c.args = nil
-	}
 	if q.p.Before != "" {
 		c.add(s.id+" < ?", string(q.p.Before))
 	}

@@ -15,7 +15,10 @@ func (e *Engine) Get(ctx context.Context, tenant string, id jobs.ID) (j jobs.Job
 		j, err = e.wholeJob(r.byID.one(string(id)))
 		return owned(j, tenant, err)
 	})
-	return j, err
+	if err != nil {
+		return jobs.Job{}, err
+	}
+	return j, nil
 }
 
 // ByKey implements [jobs.Engine].
