@@ -120,6 +120,6 @@ func (g *Gates) Receive(gates []ClosedGate, now time.Time) {
 		if c.Name == "" || len(c.Name) > maxGateName || c.Left <= 0 {
 			continue
 		}
-		g.Close(Gate{c.Name, now.Add(min(c.Left, MaxHint)), c.Reason}, now)
+		g.Close(Gate{c.Name, now.Add(c.Left), c.Reason}, now)
 	}
 }

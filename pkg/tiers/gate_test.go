@@ -25,6 +25,10 @@ func TestAGateNeverOpensSooner(t *testing.T) {
 	if got := g.Of("a", "m"); got != minute {
 		t.Errorf("gate %+v, want %+v", got, minute)
 	}
+	g.Close(tiers.Gate{Name: "far", Until: now.Add(100 * time.Hour)}, now)
+	if got := g.Of("far", "m").Until; !got.Equal(now.Add(tiers.MaxHint)) {
+		t.Errorf("a gate closed until %v, want at most %v from now", got, tiers.MaxHint)
+	}
 	if g.Close(tiers.Gate{Name: "x", Until: now}, now) || g.Of("x", "y").Closed(now) {
 		t.Error("a closure of no length closed the gate")
 	}

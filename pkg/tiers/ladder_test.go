@@ -52,3 +52,27 @@ func TestAJobWithoutTimesEndsWithAPerson(t *testing.T) {
 		t.Errorf("ended with %q after %d calls, want a review without one", w.end, len(w.calls))
 	}
 }
+
+// TestATierWithATimeoutBelowTheShortestAttemptIsStillReached was found by the
+// property of the proof.
+func TestATierWithATimeoutBelowTheShortestAttemptIsStillReached(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.policy = tiers.Policy{
+		Primary: tiers.ModelPolicy{Retries: -1, Timeout: tiers.LaneDurations{jobs.Standard: 23 * time.Second}},
+		Smaller: tiers.ModelPolicy{Timeout: tiers.LaneDurations{jobs.Standard: time.Second}},
+	}
+	w.job.DeadlineAt = epoch().Add(w.policy.ProofOf(jobs.Standard, 0).Needs())
+	w.reply = func(route string, _ bool) string {
+		if route == "acme/large" {
+			return "timeout"
+		}
+		return "ok"
+	}
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	if w.end.Tier != 2 {
+		t.Errorf("ended with %q, want an answer of tier 2\n%s", w.end, w.log.String())
+	}
+}

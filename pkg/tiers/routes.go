@@ -1,0 +1,202 @@
+package tiers
+
+import (
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+func (l *ladder) configured(tier int) bool {
+	for _, r := range l.in.Routes {
+		if r.Tier == tier {
+			return true
+		}
+	}
+	return false
+}
+
+// routes lists the routes of a tier that the job may still use, now or later,
+// and says why the first of the others is out.
+func (l *ladder) routes(tier int, rows []jobs.Attempt) (usable []Route, why string) {
+	for _, r := range l.in.Routes {
+		if r.Tier != tier {
+			continue
+		}
+		out := l.out(r, rows)
+		if out == "" {
+			usable = append(usable, r)
+		} else if why == "" {
+			why = out
+		}
+	}
+	return usable, why
+}
+
+// out says why the job cannot use a route any more; empty when it can.
+func (l *ladder) out(r Route, rows []jobs.Attempt) string {
+	switch {
+	case r.Refused != "":
+		return WhyNotAllowed
+	case r.Window > 0 && l.in.Document.Tokens > r.Window, l.tooSmall(r):
+		return WhyWindow
+	}
+	if class := l.spentOn(r, rows); class != "" {
+		return string(class)
+	}
+	if class := l.halted(r); class != "" && !l.patient() {
+		return string(class)
+	}
+	return ""
+}
+
+// tooSmall reports whether a route with at least the window of r has already
+// found the document too long.
+func (l *ladder) tooSmall(r Route) bool {
+	for _, a := range l.in.Ledger {
+		if RuleOf(a.Class).Action != ActBigger {
+			continue
+		}
+		for _, failed := range l.in.Routes {
+			same := failed.Provider == a.Provider && failed.Model == a.Model
+			if same && 0 < r.Window && r.Window <= failed.Window {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spentOn names the class by which the route has used up its tries: a class
+// that has none, or one that came back more often than its retries allow.
+func (l *ladder) spentOn(r Route, rows []jobs.Attempt) jobs.Class {
+	failures := map[string]int{}
+	for i, a := range rows {
+		if !onRoute(a, r) || a.Outcome == jobs.AttemptOK && l.holds(a) {
+			continue
+		}
+		rule := l.rule(a, i == len(rows)-1)
+		switch rule.Action {
+		case ActHalt: // out until its gate opens, see halted
+			continue
+		case ActSwitch, ActBigger, ActRules, ActReview, ActFail:
+			return rule.Class
+		default:
+		}
+		key := rule.Share
+		if key == "" {
+			key = string(rule.Class)
+		}
+		if failures[key]++; failures[key] > rule.RetryMax {
+			return rule.Class
+		}
+	}
+	return ""
+}
+
+// halted names the class for which an operator must first mend the route or
+// its provider; empty when there is none. Nobody can say when such a gate
+// opens, so only patient jobs wait for it.
+func (l *ladder) halted(r Route) jobs.Class {
+	if r.Gate.Until.After(l.in.Now) && RuleOf(r.Gate.Reason).Action == ActHalt {
+		return r.Gate.Reason
+	}
+	for _, a := range l.in.Ledger {
+		rule := RuleOf(a.Class)
+		same := a.Provider == r.Provider && (a.Model == r.Model || rule.Scope == ScopeProvider)
+		if rule.Action == ActHalt && same && ends(a).After(l.in.Now) {
+			return a.Class
+		}
+	}
+	return ""
+}
+
+// choose picks the first route that the job's patience covers, else the one
+// that is ready first, and says when it is ready.
+func (l *ladder) choose(routes []Route, rows []jobs.Attempt) (Route, time.Time) {
+	best, bestReady := routes[0], ready(routes[0], rows)
+	limit := later(l.in.Now, l.waitsUntil(rows))
+	for _, r := range routes {
+		at := ready(r, rows)
+		if !at.After(limit) {
+			return r, at
+		}
+		if at.Before(bestReady) {
+			best, bestReady = r, at
+		}
+	}
+	return best, bestReady
+}
+
+// blocker says what a wait for the route is for: the class of the job's own
+// last failure there, a gate that others closed, or the breaker.
+func (l *ladder) blocker(r Route, rows []jobs.Attempt) string {
+	at := ready(r, rows)
+	switch {
+	case !at.After(due(r, rows)):
+		return string(lastOn(r, rows).Class)
+	case !at.After(r.Gate.Until):
+		return WhyGated
+	default:
+		return WhyBreakerOpen
+	}
+}
+
+// ready is when a route can be called by this job.
+func ready(r Route, rows []jobs.Attempt) time.Time {
+	return later(later(r.Gate.Until, r.BreakerUntil), due(r, rows))
+}
+
+// due is when the job's own wait for a route ends; zero without one.
+func due(r Route, rows []jobs.Attempt) time.Time {
+	return ends(lastOn(r, rows))
+}
+
+// lastOn is the last attempt on a route; the zero attempt when there is none.
+func lastOn(r Route, rows []jobs.Attempt) jobs.Attempt {
+	for i := len(rows) - 1; i >= 0; i-- {
+		if onRoute(rows[i], r) {
+			return rows[i]
+		}
+	}
+	return jobs.Attempt{}
+}
+
+// ends is when the wait after an attempt is over.
+func ends(a jobs.Attempt) time.Time {
+	return a.EndedAt.Add(time.Duration(a.BackoffMS) * time.Millisecond)
+}
+
+func onRoute(a jobs.Attempt, r Route) bool { return a.Provider == r.Provider && a.Model == r.Model }
+
+func countCalls(rows []jobs.Attempt) int {
+	n := 0
+	for _, a := range rows {
+		if a.Kind == jobs.CallAttempt {
+			n++
+		}
+	}
+	return n
+}
+
+func wasTruncated(rows []jobs.Attempt) bool {
+	for _, a := range rows {
+		if a.Class == ClassTruncated {
+			return true
+		}
+	}
+	return false
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
