@@ -172,6 +172,7 @@ func badMultipart() []bad {
 		mp("not multipart", canary, 400, "malformed_multipart", "-"),
 		mp("no parts", end, 422, "invalid_request", "/document"),
 		mp("no end", good+"--B\r\n"+document+"\r\n\r\nabc", 400, "malformed_multipart", "-"),
+		mp("an end that is one more boundary", good+part(document, "abc")+"--B\r\n", 400, "malformed_multipart", "-"),
 		mp("no document", good+end, 422, "invalid_request", "/document"),
 		mp("no options", part(document, "a")+end, 422, "invalid_request", "/options"),
 		mp("two documents", good+part(document, "a")+part(document, "b")+end, 422, "invalid_request", "/document"),

@@ -14,9 +14,10 @@ const (
 	// minBodyRate is the slowest pace of a body once [Config].BodyGrace is
 	// over, in bytes a second.
 	minBodyRate = 32 << 10
-	// firstBuffer is what a body is read into at first; it doubles from
-	// there, so that a declared length reserves nothing.
-	firstBuffer = 32 << 10
+	// A body is read into a buffer of what was declared, within these bounds,
+	// which doubles from there: a declared length reserves little.
+	minBuffer = 4 << 10
+	maxBuffer = 64 << 10
 )
 
 // body reads a request's body within limits of size, time and memory.
@@ -65,9 +66,9 @@ func (b *body) done() { _ = b.control.SetReadDeadline(time.Time{}) }
 var errTooLong = errors.New("longer than the limit")
 
 // readAll reads r to its end, at most limit bytes, into memory that l pays
-// for.
-func readAll(r io.Reader, limit int64, l *lease) ([]byte, error) {
-	size := min(firstBuffer, limit+1)
+// for. declared is how many there should be, -1 if nobody said.
+func readAll(r io.Reader, declared, limit int64, l *lease) ([]byte, error) {
+	size := min(max(declared+1, minBuffer), maxBuffer, limit+1)
 	if err := l.grow(size); err != nil {
 		return nil, err
 	}

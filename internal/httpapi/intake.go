@@ -87,7 +87,7 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, charset string
 		return nil, problem(CodeBodyTooLarge, "The limit is %d bytes.", limit)
 	}
 	b := s.newBody(w, r, limit)
-	data, err := readAll(b, limit, l)
+	data, err := readAll(b, r.ContentLength, limit, l)
 	if err != nil {
 		return nil, bodyProblem(err, limit)
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime/multipart"
@@ -21,23 +22,46 @@ const (
 var errPartHeader = errors.New("part header too long")
 
 // window lets a limited number of bytes through until it is opened. It bounds
-// what the multipart reader reads of headers, which by itself takes 10 MB.
+// what the multipart reader reads of headers, which by itself takes 10 MB. It
+// also looks for the closing boundary, because the multipart reader takes a
+// body that ends behind any boundary for a whole one.
 type window struct {
-	r    io.Reader
-	left int64
-	open bool
+	r     io.Reader
+	left  int64
+	open  bool
+	mark  []byte // the closing boundary at the start of a line
+	tail  []byte // the last bytes seen, less than the mark
+	ended bool   // the mark was seen
+}
+
+func newWindow(r io.Reader, boundary string) *window {
+	return &window{r: r, mark: []byte("\n--" + boundary + "--"), tail: []byte("\n")}
 }
 
 func (w *window) Read(p []byte) (int, error) {
-	if w.open {
-		return w.r.Read(p)
+	if !w.open {
+		if w.left <= 0 {
+			return 0, errPartHeader
+		}
+		p = p[:min(int64(len(p)), w.left)]
 	}
-	if w.left <= 0 {
-		return 0, errPartHeader
-	}
-	n, err := w.r.Read(p[:min(int64(len(p)), w.left)])
+	n, err := w.r.Read(p)
 	w.left -= int64(n)
+	w.look(p[:n])
 	return n, err
+}
+
+// look searches what was read for the mark, also across two reads.
+func (w *window) look(p []byte) {
+	if w.ended {
+		return
+	}
+	seam := append(w.tail, p[:min(len(p), len(w.mark)-1)]...)
+	w.ended = bytes.Contains(seam, w.mark) || bytes.Contains(p, w.mark)
+	if len(p) >= len(w.mark)-1 {
+		seam = p
+	}
+	w.tail = append(w.tail[:0], seam[max(0, len(seam)-len(w.mark)+1):]...)
 }
 
 // form is a multipart body taken apart.
@@ -53,7 +77,7 @@ func readForm(r io.Reader, boundary string, limit int64, l *lease) (form, *Probl
 	if boundary == "" || len(boundary) > maxBoundary {
 		return form{}, problem(CodeMalformedMultipart, "The Content-Type needs a boundary of 1 to %d characters.", maxBoundary)
 	}
-	win := &window{r: r}
+	win := newWindow(r, boundary)
 	parts := multipart.NewReader(win, boundary)
 	var f form
 	for n := 0; ; n++ {
@@ -61,7 +85,7 @@ func readForm(r io.Reader, boundary string, limit int64, l *lease) (form, *Probl
 		win.open, win.left = false, maxPartHeader
 		part, err := parts.NextRawPart()
 		switch {
-		case err == io.EOF:
+		case err == io.EOF && win.ended:
 			return f, drain(win, limit)
 		case err != nil:
 			return form{}, multipartProblem(err, limit)
@@ -104,7 +128,7 @@ func (f *form) take(part *multipart.Part, limit int64, l *lease) *Problem {
 		return problem(CodeInvalidRequest, "A part is there twice.").at("/"+part.FormName(), "is there twice")
 	}
 	*given = true
-	data, err := readAll(part, limit, l)
+	data, err := readAll(part, -1, limit, l)
 	if errors.Is(err, errTooLong) {
 		return tooLong(part.FormName(), limit)
 	}
