@@ -109,9 +109,9 @@ func (q RecordQuery) WithDefaults() RecordQuery {
 
 // Records keeps small versioned records. All methods are safe for concurrent
 // use. Get and Delete return an error that wraps [ErrNotFound] for a record
-// that is not there, whatever the version; Put and Delete one that wraps
-// [ErrConflict] when the stored version is not the expected one, or when one
-// is expected of a record that is not there to be put over.
+// that is not there, whatever the version. Put and Delete return one that wraps
+// [ErrConflict] when the stored version is not the expected one; to Put, a
+// record that is not there has version 0.
 type Records interface {
 	Get(ctx context.Context, kind string, id ID) (Record, error)
 	// Put writes the record if its Version is the stored one and returns it

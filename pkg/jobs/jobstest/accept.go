@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -15,7 +14,7 @@ func acceptBehaviours() []behaviour {
 	return []behaviour{
 		{name: "a created job carries all of its submission", test: acceptCarriesAll},
 		{name: "the engine keeps copies of what it is given and gives", test: acceptCopies},
-		{name: "an empty group has no answers", test: func(_ *testing.T, f *fixture) { f.answers() }},
+		{name: "an empty group has no answers", test: func(f *fixture) { f.answers() }},
 		{name: "a group is answered in order, each after those before it", test: acceptGroup},
 		{name: "a key repeated answers the first job as it is now", test: acceptReplay},
 		{name: "a key with another payload makes no job", test: acceptKeyReused},
@@ -34,7 +33,7 @@ func acceptBehaviours() []behaviour {
 	}
 }
 
-func acceptCarriesAll(_ *testing.T, f *fixture) {
+func acceptCarriesAll(f *fixture) {
 	now := f.clock.Now()
 	parent := f.submit()
 	s := f.submission(tenant("globex"), lane(jobs.Interactive), key("a key, with ~punctuation~"))
@@ -76,7 +75,7 @@ func acceptCarriesAll(_ *testing.T, f *fixture) {
 	}
 }
 
-func acceptCopies(_ *testing.T, f *fixture) {
+func acceptCopies(f *fixture) {
 	s := f.submission()
 	s.Labels = map[string]string{"a": "1"}
 	body := string(s.Body)
@@ -99,7 +98,7 @@ func acceptCopies(_ *testing.T, f *fixture) {
 	f.same("the result", result(), f.get(s.ID).Result)
 }
 
-func acceptGroup(_ *testing.T, f *fixture) {
+func acceptGroup(f *fixture) {
 	known := f.submit(key("known"))
 	first := f.submission(key("new"))
 	again := f.submission(key("new"))
@@ -126,7 +125,7 @@ func acceptGroup(_ *testing.T, f *fixture) {
 	f.same("the answers", want, as)
 }
 
-func acceptReplay(_ *testing.T, f *fixture) {
+func acceptReplay(f *fixture) {
 	s := f.submission(key("k"))
 	s.Admission = jobs.Admission{Mode: jobs.AdmitDegraded, Reason: "busy"}
 	f.accept(s)
@@ -148,7 +147,7 @@ func acceptReplay(_ *testing.T, f *fixture) {
 	}
 }
 
-func acceptKeyReused(_ *testing.T, f *fixture) {
+func acceptKeyReused(f *fixture) {
 	f.submit(key("k"))
 	s := f.submission(key("k"))
 	f.same("statuses", []jobs.AcceptStatus{jobs.KeyReused}, f.statuses(s))
@@ -156,13 +155,13 @@ func acceptKeyReused(_ *testing.T, f *fixture) {
 	f.wantKind("the job of a refused submission", err, jobs.ErrNotFound)
 }
 
-func acceptKeyPerTenant(_ *testing.T, f *fixture) {
+func acceptKeyPerTenant(f *fixture) {
 	mine, theirs := f.submission(key("k")), f.submission(key("k"), tenant("globex"))
 	theirs.Fingerprint = mine.Fingerprint
 	f.same("statuses", []jobs.AcceptStatus{jobs.Created, jobs.Created}, f.statuses(mine, theirs))
 }
 
-func acceptKeyExpires(_ *testing.T, f *fixture) {
+func acceptKeyExpires(f *fixture) {
 	first := f.submit(key("k"))
 	replay := func() jobs.Acceptance {
 		s := f.submission(key("k"))
@@ -184,7 +183,7 @@ func acceptKeyExpires(_ *testing.T, f *fixture) {
 	}
 }
 
-func acceptSameID(_ *testing.T, f *fixture) {
+func acceptSameID(f *fixture) {
 	s := f.submission()
 	made := f.accept(s)[0]
 	f.same("the answer to a repeat", []jobs.Acceptance{{Status: jobs.Existing, Job: made}}, f.answers(s))
@@ -195,7 +194,7 @@ func acceptSameID(_ *testing.T, f *fixture) {
 	f.same("statuses", []jobs.AcceptStatus{jobs.KeyReused, jobs.KeyReused}, f.statuses(other, foreign))
 }
 
-func acceptKeyBeforeID(_ *testing.T, f *fixture) {
+func acceptKeyBeforeID(f *fixture) {
 	keyed, plain := f.submit(key("k")), f.submit()
 	s := f.submission(key("k"))
 	s.ID, s.Fingerprint = plain.ID, keyed.Fingerprint
@@ -242,7 +241,7 @@ func (f *fixture) race(subs []jobs.Submission) (created int, ids map[jobs.ID]boo
 	return created, ids
 }
 
-func acceptConcurrentKey(_ *testing.T, f *fixture) {
+func acceptConcurrentKey(f *fixture) {
 	subs := make([]jobs.Submission, 50)
 	for i := range subs {
 		subs[i] = f.submission(key("one"))
@@ -253,7 +252,7 @@ func acceptConcurrentKey(_ *testing.T, f *fixture) {
 	}
 }
 
-func acceptConcurrentID(_ *testing.T, f *fixture) {
+func acceptConcurrentID(f *fixture) {
 	subs := make([]jobs.Submission, 50)
 	s := f.submission()
 	for i := range subs {
@@ -268,7 +267,7 @@ func limit(n int) func(*jobs.Submission) {
 	return func(s *jobs.Submission) { s.MaxQueued = n }
 }
 
-func acceptTenantFull(_ *testing.T, f *fixture) {
+func acceptTenantFull(f *fixture) {
 	f.bring(jobs.Parked)
 	f.bring(jobs.Running)
 	f.bring(jobs.Succeeded)
@@ -282,12 +281,12 @@ func acceptTenantFull(_ *testing.T, f *fixture) {
 	f.wantKind("the job of a refused submission", err, jobs.ErrNotFound)
 }
 
-func acceptFullInGroup(_ *testing.T, f *fixture) {
+func acceptFullInGroup(f *fixture) {
 	got := f.statuses(f.submission(limit(2)), f.submission(limit(2)), f.submission(limit(2)))
 	f.same("statuses", []jobs.AcceptStatus{jobs.Created, jobs.Created, jobs.TenantFull}, got)
 }
 
-func acceptEngineFull(_ *testing.T, f *fixture) {
+func acceptEngineFull(f *fixture) {
 	f.bring(jobs.Parked)
 	f.bring(jobs.Running)
 	f.submit()
@@ -297,7 +296,7 @@ func acceptEngineFull(_ *testing.T, f *fixture) {
 	f.same("statuses after a loan", []jobs.AcceptStatus{jobs.Created, jobs.EngineFull}, f.statuses(f.submission(), f.submission()))
 }
 
-func acceptLimitsBoundIntake(_ *testing.T, f *fixture) {
+func acceptLimitsBoundIntake(f *fixture) {
 	f.submit(limit(1))
 	l := f.lendOne()
 	f.submit()
@@ -306,7 +305,7 @@ func acceptLimitsBoundIntake(_ *testing.T, f *fixture) {
 	f.same("statuses", []jobs.AcceptStatus{jobs.EngineFull}, f.statuses(f.submission()))
 }
 
-func acceptInvalid(t *testing.T, f *fixture) {
+func acceptInvalid(f *fixture) {
 	breaks := map[string]func(*jobs.Submission){
 		"no ID":           func(s *jobs.Submission) { s.ID = "" },
 		"ID with a slash": func(s *jobs.Submission) { s.ID = "a/b" },
@@ -325,19 +324,19 @@ func acceptInvalid(t *testing.T, f *fixture) {
 		"labels":          func(s *jobs.Submission) { s.Labels = map[string]string{"a": "\xff"} },
 	}
 	for name, wrong := range breaks {
-		t.Run(name, func(t *testing.T) {
+		f.run(name, func() {
 			good, bad := f.submission(key(fmt.Sprint("k", f.n))), f.submission(wrong)
-			as, err := f.Accept(t.Context(), []jobs.Submission{good, bad})
+			as, err := f.Accept(f.t.Context(), []jobs.Submission{good, bad})
 			if !errors.Is(err, jobs.ErrInvalid) || as != nil {
-				t.Errorf("got %v, %v; want ErrInvalid", as, err)
+				f.t.Errorf("got %v, %v; want ErrInvalid", as, err)
 			}
-			_, err = f.Get(t.Context(), "", good.ID)
+			_, err = f.Get(f.t.Context(), "", good.ID)
 			f.wantKind("the good job beside it", err, jobs.ErrNotFound)
 		})
 	}
 }
 
-func acceptByKey(_ *testing.T, f *fixture) {
+func acceptByKey(f *fixture) {
 	made := f.submit(key("k"))
 	f.submit() // without a key
 	got, err := f.ByKey(f.ctx(), "acme", "k")

@@ -1,7 +1,6 @@
 package jobstest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -18,7 +17,7 @@ func attemptBehaviours() []behaviour {
 	}
 }
 
-func attemptsKept(_ *testing.T, f *fixture) {
+func attemptsKept(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	at := f.clock.Now().Add(999 * time.Microsecond)
@@ -40,7 +39,7 @@ func attemptsKept(_ *testing.T, f *fixture) {
 	f.same("the ledger", []jobs.Attempt{open, full, skip}, f.attempts(l.Job.ID))
 }
 
-func attemptsReplace(_ *testing.T, f *fixture) {
+func attemptsReplace(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	now := f.clock.Now()
@@ -51,7 +50,7 @@ func attemptsReplace(_ *testing.T, f *fixture) {
 	f.same("the ledger", []jobs.Attempt{first, second}, f.attempts(l.Job.ID))
 }
 
-func attemptsChangeNothing(_ *testing.T, f *fixture) {
+func attemptsChangeNothing(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	f.clock.Advance(time.Second)
@@ -61,7 +60,7 @@ func attemptsChangeNothing(_ *testing.T, f *fixture) {
 	f.finish(l, succeed())
 }
 
-func attemptsInvalid(_ *testing.T, f *fixture) {
+func attemptsInvalid(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	now := f.clock.Now()
@@ -78,7 +77,7 @@ func attemptsInvalid(_ *testing.T, f *fixture) {
 	f.state(l.Job.ID, jobs.Running)
 }
 
-func attemptsOfOutcome(_ *testing.T, f *fixture) {
+func attemptsOfOutcome(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	now := f.clock.Now()
@@ -91,7 +90,7 @@ func attemptsOfOutcome(_ *testing.T, f *fixture) {
 	f.same("the ledger", want, f.attempts(l.Job.ID))
 }
 
-func attemptsStay(_ *testing.T, f *fixture) {
+func attemptsStay(f *fixture) {
 	j := f.submit()
 	now := f.clock.Now()
 	var want []jobs.Attempt

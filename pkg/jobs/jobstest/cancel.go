@@ -1,7 +1,6 @@
 package jobstest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -27,7 +26,7 @@ func cancel(id jobs.ID) jobs.Command {
 	return jobs.Command{Kind: jobs.Cancel, Job: id, Actor: "key_1", Reason: "sent twice"}
 }
 
-func cancelAtOnce(_ *testing.T, f *fixture) {
+func cancelAtOnce(f *fixture) {
 	for _, from := range []jobs.State{jobs.Queued, jobs.Parked, jobs.InReview} {
 		want := f.bring(from, tenant(string("t_"+from)))
 		f.clock.Advance(time.Second)
@@ -47,7 +46,7 @@ func cancelAtOnce(_ *testing.T, f *fixture) {
 	f.same("a sweep later", jobs.Swept{}, f.sweep())
 }
 
-func cancelAsks(_ *testing.T, f *fixture) {
+func cancelAsks(f *fixture) {
 	want := f.bring(jobs.Running)
 	l := loanOf(want)
 	want.Version, want.CancelAsked, want.CancelReason = 3, true, "sent twice"
@@ -63,7 +62,7 @@ func cancelAsks(_ *testing.T, f *fixture) {
 	f.same("the history", want2, f.types(want.ID))
 }
 
-func cancelRepeated(_ *testing.T, f *fixture) {
+func cancelRepeated(f *fixture) {
 	for _, from := range []jobs.State{jobs.Cancelled, jobs.Running} {
 		j := f.bring(from)
 		again := cancel(j.ID)
@@ -75,7 +74,7 @@ func cancelRepeated(_ *testing.T, f *fixture) {
 	}
 }
 
-func cancelEnded(_ *testing.T, f *fixture) {
+func cancelEnded(f *fixture) {
 	for _, from := range []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Expired} {
 		j := f.bring(from)
 		f.unchanged(j.ID, func() {
@@ -85,7 +84,7 @@ func cancelEnded(_ *testing.T, f *fixture) {
 	}
 }
 
-func cancelLoses(_ *testing.T, f *fixture) {
+func cancelLoses(f *fixture) {
 	for want, o := range map[jobs.State]jobs.Outcome{jobs.Succeeded: succeed(), jobs.Failed: fail()} {
 		l := loanOf(f.bring(jobs.Running))
 		f.apply(cancel(l.Job.ID))
@@ -96,7 +95,7 @@ func cancelLoses(_ *testing.T, f *fixture) {
 	}
 }
 
-func cancelWins(_ *testing.T, f *fixture) {
+func cancelWins(f *fixture) {
 	for _, o := range []jobs.Outcome{review(), park(f.clock.Now().Add(time.Minute)), release(), {Kind: jobs.Stopped}} {
 		l := loanOf(f.bring(jobs.Running))
 		f.apply(cancel(l.Job.ID))
@@ -108,7 +107,7 @@ func cancelWins(_ *testing.T, f *fixture) {
 	}
 }
 
-func cancelWrites(_ *testing.T, f *fixture) {
+func cancelWrites(f *fixture) {
 	l := loanOf(f.bring(jobs.Running))
 	f.apply(cancel(l.Job.ID))
 	o := release()
@@ -121,7 +120,7 @@ func cancelWrites(_ *testing.T, f *fixture) {
 	f.record("k", "r")
 }
 
-func cancelHolderLost(_ *testing.T, f *fixture) {
+func cancelHolderLost(f *fixture) {
 	j := f.bring(jobs.Running)
 	f.apply(cancel(j.ID))
 	f.clock.Advance(jobs.DefaultLease)
@@ -130,7 +129,7 @@ func cancelHolderLost(_ *testing.T, f *fixture) {
 	f.unchanged(j.ID, func() { f.refused(loanOf(j)) })
 }
 
-func cancelBackstop(_ *testing.T, f *fixture) {
+func cancelBackstop(f *fixture) {
 	l := loanOf(f.bring(jobs.Running))
 	f.apply(cancel(l.Job.ID))
 	f.extend(l, 2*time.Hour)
@@ -139,13 +138,13 @@ func cancelBackstop(_ *testing.T, f *fixture) {
 	f.state(l.Job.ID, jobs.Cancelled)
 }
 
-func cancelNotLent(_ *testing.T, f *fixture) {
+func cancelNotLent(f *fixture) {
 	ids := f.submitMany(3)
 	f.apply(cancel(ids[1]))
 	f.same("lent", []jobs.ID{ids[0], ids[2]}, f.lendAll())
 }
 
-func cancelFreesPermit(_ *testing.T, f *fixture) {
+func cancelFreesPermit(f *fixture) {
 	f.bulkheads(jobs.Bulkhead{Tenant: "acme", MaxRunning: 1})
 	l := loanOf(f.bring(jobs.Running))
 	next := f.submit()

@@ -3,20 +3,10 @@ package jobstest
 import (
 	"context"
 	"errors"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
-
-func listenerBehaviours() []behaviour {
-	return []behaviour{
-		{name: "a change is heard before it is answered", test: listenerFirst},
-		{name: "a refusal is not heard", test: listenerRefusals},
-		{name: "the events are the listener's to keep", test: listenerKeeps},
-		{name: "no listener is needed", test: listenerNone},
-	}
-}
 
 func closeBehaviours() []behaviour {
 	return []behaviour{
@@ -27,79 +17,7 @@ func closeBehaviours() []behaviour {
 	}
 }
 
-func listenerFirst(_ *testing.T, f *fixture) {
-	n := 0
-	heard := func(what string, types ...jobs.EventType) {
-		f.t.Helper()
-		var got []jobs.EventType
-		all := f.heard.events()
-		for _, ev := range all[n:] {
-			got = append(got, ev.Type)
-		}
-		f.same("heard of "+what, types, got)
-		n = len(all)
-	}
-	f.submitMany(3)
-	heard("a group", jobs.EventQueued, jobs.EventQueued, jobs.EventQueued)
-	loans := f.lend(2)
-	heard("loans", jobs.EventStarted, jobs.EventStarted)
-	f.finish(loans[0], succeed())
-	heard("an outcome", jobs.EventSucceeded)
-	f.finish(loans[0], succeed())
-	f.extend(loans[1], time.Minute)
-	f.putAttempts(loans[1], call(1, f.clock.Now()))
-	heard("what changes no job")
-	f.apply(cancel(loans[1].Job.ID))
-	heard("a command", jobs.EventCancelAsked)
-	f.clock.Advance(time.Hour)
-	f.sweep()
-	heard("a sweep", jobs.EventCancelled, jobs.EventExpired)
-}
-
-func listenerRefusals(_ *testing.T, f *fixture) {
-	j := f.bring(jobs.Succeeded)
-	before := len(f.heard.events())
-	for _, c := range commands(j.ID) {
-		_, err := f.Apply(f.ctx(), c)
-		f.wantKind(string(c.Kind), err, jobs.ErrConflict)
-	}
-	f.sweep()
-	f.lend(1)
-	if got := f.heard.events()[before:]; len(got) != 0 {
-		f.t.Errorf("heard of %v", got)
-	}
-}
-
-func listenerKeeps(_ *testing.T, f *fixture) {
-	j := f.bring(jobs.Running)
-	before := f.history(j.ID)
-	f.heard.mu.Lock()
-	for _, batch := range f.heard.batches {
-		_ = append(batch, jobs.Event{Job: "forged"})
-		for i := range batch {
-			kept := batch[i]
-			defer func() { batch[i] = kept }() // the final check compares
-			batch[i] = jobs.Event{Job: "forged"}
-		}
-	}
-	f.heard.mu.Unlock()
-	f.same("the history", before, f.history(j.ID))
-	f.finish(loanOf(j), succeed())
-}
-
-func listenerNone(t *testing.T, f *fixture) {
-	e := f.h.NewStore(t).Open(t, Setup{Clock: f.clock.Now})
-	defer func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	}()
-	if _, err := e.Accept(t.Context(), []jobs.Submission{f.submission()}); err != nil {
-		t.Errorf("accept: %v", err)
-	}
-}
-
-func closeTwice(_ *testing.T, f *fixture) {
+func closeTwice(f *fixture) {
 	f.closing = true
 	for range 2 {
 		if err := f.Close(); err != nil {
@@ -108,7 +26,7 @@ func closeTwice(_ *testing.T, f *fixture) {
 	}
 }
 
-func closeEndsWaits(_ *testing.T, f *fixture) {
+func closeEndsWaits(f *fixture) {
 	f.closing = true
 	a, b := f.await(f.ctx(), "patient-a", longWait), f.await(f.ctx(), "patient-b", longWait)
 	if err := f.Close(); err != nil {
@@ -145,7 +63,7 @@ func everyCall(ctx context.Context, e jobs.Engine, s jobs.Submission, l jobs.Lea
 	return errs
 }
 
-func closeAnswers(_ *testing.T, f *fixture) {
+func closeAnswers(f *fixture) {
 	f.closing = true
 	j := f.bring(jobs.Running, key("k"))
 	s := f.submission()
@@ -157,7 +75,7 @@ func closeAnswers(_ *testing.T, f *fixture) {
 	}
 }
 
-func contextEnds(_ *testing.T, f *fixture) {
+func contextEnds(f *fixture) {
 	j := f.bring(jobs.Running, key("k"))
 	s := f.submission()
 	ctx, cancel := context.WithCancel(f.ctx())

@@ -2,7 +2,6 @@ package jobstest
 
 import (
 	"fmt"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -37,7 +36,7 @@ func commands(id jobs.ID) []jobs.Command {
 	}
 }
 
-func commandStates(t *testing.T, f *fixture) {
+func commandStates(f *fixture) {
 	// What a command leads to from each state where it fits; a running job
 	// that is cancelled goes on running.
 	table := map[jobs.CommandKind]map[jobs.State]jobs.State{
@@ -56,7 +55,7 @@ func commandStates(t *testing.T, f *fixture) {
 	}
 	for _, from := range jobs.States() {
 		for _, c := range commands("") {
-			t.Run(fmt.Sprintf("%s/%s", from, c.Kind), func(*testing.T) {
+			f.run(fmt.Sprintf("%s/%s", from, c.Kind), func() {
 				name := "t_" + string(from) + "_" + string(c.Kind)
 				j := f.bring(from, tenant(name))
 				defer f.bulkheads(jobs.Bulkhead{Tenant: name, Paused: true}) // out of the way of the others
@@ -86,7 +85,7 @@ func commandStates(t *testing.T, f *fixture) {
 	}
 }
 
-func commandVersion(_ *testing.T, f *fixture) {
+func commandVersion(f *fixture) {
 	for kind, from := range map[jobs.CommandKind]jobs.State{
 		jobs.Cancel: jobs.Running, jobs.Requeue: jobs.Expired, jobs.Complete: jobs.Failed,
 		jobs.Reject: jobs.InReview, jobs.SendBack: jobs.InReview, jobs.Move: jobs.Parked,
@@ -113,7 +112,7 @@ func commandVersion(_ *testing.T, f *fixture) {
 	}
 }
 
-func commandTenant(_ *testing.T, f *fixture) {
+func commandTenant(f *fixture) {
 	j := f.submit()
 	for _, c := range commands(j.ID) {
 		c.Tenant = "globex"
@@ -134,7 +133,7 @@ func commandTenant(_ *testing.T, f *fixture) {
 	f.apply(c)
 }
 
-func commandInvalid(_ *testing.T, f *fixture) {
+func commandInvalid(f *fixture) {
 	j := f.bring(jobs.InReview)
 	beyond := jobs.Lane(jobs.NumLanes)
 	f.unchanged(j.ID, func() {
@@ -155,7 +154,7 @@ func commandInvalid(_ *testing.T, f *fixture) {
 	})
 }
 
-func commandCompletes(_ *testing.T, f *fixture) {
+func commandCompletes(f *fixture) {
 	for _, from := range []jobs.State{jobs.InReview, jobs.Failed, jobs.Expired, jobs.Cancelled} {
 		want := f.bring(from)
 		f.clock.Advance(time.Second)
@@ -176,7 +175,7 @@ func commandCompletes(_ *testing.T, f *fixture) {
 	}
 }
 
-func commandRejects(_ *testing.T, f *fixture) {
+func commandRejects(f *fixture) {
 	for _, class := range []jobs.Class{"", "illegible"} {
 		j := f.bring(jobs.InReview)
 		got := f.apply(jobs.Command{Kind: jobs.Reject, Job: j.ID, Class: class, Reason: "blank page"})
@@ -191,7 +190,7 @@ func commandRejects(_ *testing.T, f *fixture) {
 	}
 }
 
-func commandRequeues(_ *testing.T, f *fixture) {
+func commandRequeues(f *fixture) {
 	j := f.submit()
 	next := f.submit()
 	l := f.lendOne()
@@ -219,7 +218,7 @@ func commandRequeues(_ *testing.T, f *fixture) {
 	}
 }
 
-func commandSendsBack(_ *testing.T, f *fixture) {
+func commandSendsBack(f *fixture) {
 	j := f.bring(jobs.InReview)
 	to, deadline := jobs.Interactive, f.clock.Now().Add(5*time.Minute)
 	got := f.apply(jobs.Command{
@@ -236,7 +235,7 @@ func commandSendsBack(_ *testing.T, f *fixture) {
 	f.same("lent", []jobs.ID{j.ID}, f.lendAll())
 }
 
-func commandDeadline(_ *testing.T, f *fixture) {
+func commandDeadline(f *fixture) {
 	j := f.bring(jobs.Expired)
 	for range 2 {
 		f.clock.Advance(time.Minute)
@@ -258,7 +257,7 @@ func move(id jobs.ID, to jobs.Lane) jobs.Command {
 	return jobs.Command{Kind: jobs.Move, Job: id, Lane: &to, Actor: "ops", Reason: "urgent"}
 }
 
-func commandMoves(_ *testing.T, f *fixture) {
+func commandMoves(f *fixture) {
 	old := f.submit()
 	young := f.submitMany(2, lane(jobs.Interactive))
 	f.clock.Advance(time.Second)
@@ -273,7 +272,7 @@ func commandMoves(_ *testing.T, f *fixture) {
 	f.same("lent", append([]jobs.ID{old.ID}, young...), f.lendAll())
 }
 
-func commandMovesParked(_ *testing.T, f *fixture) {
+func commandMovesParked(f *fixture) {
 	j := f.bring(jobs.Parked)
 	f.submit(lane(jobs.Critical))
 	if got := f.apply(move(j.ID, jobs.Critical)); got.State != jobs.Parked || got.Lane != jobs.Critical || got.Gate == "" {

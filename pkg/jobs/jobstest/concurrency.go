@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -27,7 +26,7 @@ type stress struct {
 	held map[jobs.ID]jobs.Token // by those who hold loans
 }
 
-func concurrencyStress(_ *testing.T, f *fixture) {
+func concurrencyStress(f *fixture) {
 	const clients, each, workers = 3, 60, 4
 	s := &stress{f: f, held: make(map[jobs.ID]jobs.Token)}
 	ctx, done := context.WithCancel(f.ctx())

@@ -1,7 +1,6 @@
 package jobstest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -23,7 +22,7 @@ func finishBehaviours() []behaviour {
 	}
 }
 
-func finishMoves(t *testing.T, f *fixture) {
+func finishMoves(f *fixture) {
 	for _, c := range []struct {
 		name    string
 		outcome func() jobs.Outcome
@@ -48,7 +47,7 @@ func finishMoves(t *testing.T, f *fixture) {
 			j.State, j.Reason, j.Loans = jobs.Queued, "shutdown", 0
 		}, jobs.Event{Type: jobs.EventReleased, Reason: "shutdown"}},
 	} {
-		t.Run(c.name, func(*testing.T) {
+		f.run(c.name, func() {
 			f.submit()
 			l := f.lendOne()
 			f.clock.Advance(time.Second)
@@ -76,7 +75,7 @@ func (f *fixture) outcomes() []jobs.Outcome {
 	return []jobs.Outcome{succeed(), fail(), review(), park(f.clock.Now().Add(time.Minute)), release()}
 }
 
-func finishRepeated(_ *testing.T, f *fixture) {
+func finishRepeated(f *fixture) {
 	for i, o := range f.outcomes() {
 		f.submit(tenant("t" + string(o.Kind)))
 		f.bulkheads(jobs.Bulkhead{Tenant: "t" + string(o.Kind)})
@@ -98,7 +97,7 @@ func finishRepeated(_ *testing.T, f *fixture) {
 	f.same("the answer to stopped again", first, f.finish(l, jobs.Outcome{Kind: jobs.Stopped}))
 }
 
-func finishRepeatedLater(_ *testing.T, f *fixture) {
+func finishRepeatedLater(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	o := park(f.clock.Now().Add(time.Minute))
@@ -116,7 +115,7 @@ func finishRepeatedLater(_ *testing.T, f *fixture) {
 	f.unchanged(l.Job.ID, func() { f.same("the completed job", f.get(l.Job.ID), f.finish(l, review())) })
 }
 
-func finishInvalid(_ *testing.T, f *fixture) {
+func finishInvalid(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	with := func(o jobs.Outcome, change func(*jobs.Outcome)) jobs.Outcome {
@@ -148,7 +147,7 @@ func finishInvalid(_ *testing.T, f *fixture) {
 	f.finish(l, succeed())
 }
 
-func finishStopped(_ *testing.T, f *fixture) {
+func finishStopped(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	o := jobs.Outcome{
@@ -164,7 +163,7 @@ func finishStopped(_ *testing.T, f *fixture) {
 	f.finish(l, succeed())
 }
 
-func finishReleases(_ *testing.T, f *fixture) {
+func finishReleases(f *fixture) {
 	first, second := f.submit(), f.submit()
 	for range 5 {
 		l := f.lendOne()
@@ -176,7 +175,7 @@ func finishReleases(_ *testing.T, f *fixture) {
 	f.same("lent", []jobs.ID{first.ID, second.ID}, f.lendAll())
 }
 
-func finishParksAnew(_ *testing.T, f *fixture) {
+func finishParksAnew(f *fixture) {
 	first, second := f.submit(), f.submit()
 	for range 5 {
 		l := f.lendOne()
@@ -208,7 +207,7 @@ func (f *fixture) record(kind string, id jobs.ID) jobs.Record {
 	return r
 }
 
-func finishWrites(_ *testing.T, f *fixture) {
+func finishWrites(f *fixture) {
 	f.put(jobs.Record{Kind: "batch", ID: "b1", Value: []byte("1")})
 	f.put(jobs.Record{Kind: "batch", ID: "b2"})
 	f.put(jobs.Record{Kind: "batch", ID: "b3"})
@@ -241,7 +240,7 @@ func finishWrites(_ *testing.T, f *fixture) {
 	}, f.record("delivery", "d1"))
 }
 
-func finishWritesConflict(t *testing.T, f *fixture) {
+func finishWritesConflict(f *fixture) {
 	before := f.put(jobs.Record{Kind: "batch", ID: "b1", Value: []byte("1")})
 	gone := f.put(jobs.Record{Kind: "batch", ID: "b2"})
 	f.submit()
@@ -253,7 +252,7 @@ func finishWritesConflict(t *testing.T, f *fixture) {
 		"deletes old version": {Record: jobs.Record{Kind: "batch", ID: "b1", Version: 2}, Delete: true},
 		"deletes what is not": {Record: jobs.Record{Kind: "batch", ID: "b9", Version: 3}, Delete: true},
 	} {
-		t.Run(name, func(*testing.T) {
+		f.run(name, func() {
 			o := succeed()
 			o.Attempts = []jobs.Attempt{call(1, f.clock.Now())}
 			o.Writes = []jobs.Write{
@@ -277,7 +276,7 @@ func finishWritesConflict(t *testing.T, f *fixture) {
 	f.finish(l, succeed())
 }
 
-func finishWritesInOrder(_ *testing.T, f *fixture) {
+func finishWritesInOrder(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	o := succeed()
@@ -297,7 +296,7 @@ func finishWritesInOrder(_ *testing.T, f *fixture) {
 	}
 }
 
-func finishWritesOnce(_ *testing.T, f *fixture) {
+func finishWritesOnce(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	o := succeed()

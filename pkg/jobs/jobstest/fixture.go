@@ -3,8 +3,6 @@ package jobstest
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +24,7 @@ type fixture struct {
 	closing bool      // the test closes the engine itself
 }
 
-// newFixture opens an engine with the policy. When the test ends it judges all
-// histories, and that the listener heard all of them.
+// newFixture opens an engine with the policy. It closes when the test ends.
 func newFixture(t *testing.T, h Harness, p jobs.Policy) *fixture {
 	t.Helper()
 	f := &fixture{t: t, h: h, store: h.NewStore(t), clock: NewClock(), heard: &listener{}}
@@ -35,13 +32,14 @@ func newFixture(t *testing.T, h Harness, p jobs.Policy) *fixture {
 	f.Engine = f.store.Open(t, f.setup)
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			f.t.Errorf("close: %v", err)
 		}
 	})
 	return f
 }
 
-// judge is called at the end of each test.
+// judge judges all histories, and that the listener heard them. Every test
+// ends with it.
 func (f *fixture) judge() {
 	f.t.Helper()
 	if f.closing || f.t.Failed() {
@@ -49,6 +47,16 @@ func (f *fixture) judge() {
 	}
 	CheckHistories(f.t, f.Engine, f.ids)
 	f.heard.check(f)
+}
+
+// run is a part of the test with a name of its own.
+func (f *fixture) run(name string, part func()) {
+	whole := f.t
+	whole.Run(name, func(t *testing.T) {
+		f.t = t
+		defer func() { f.t = whole }()
+		part()
+	})
 }
 
 // reopen closes the engine and opens the next on the same data.
@@ -68,303 +76,6 @@ func (f *fixture) crash() {
 }
 
 func (f *fixture) ctx() context.Context { return f.t.Context() }
-
-// submission makes the next submission, changed by each of with.
-func (f *fixture) submission(with ...func(*jobs.Submission)) jobs.Submission {
-	f.n++
-	s := submission(f.n, f.clock.Now())
-	for _, change := range with {
-		change(&s)
-	}
-	return s
-}
-
-func tenant(name string) func(*jobs.Submission) {
-	return func(s *jobs.Submission) { s.Tenant = name }
-}
-
-func lane(l jobs.Lane) func(*jobs.Submission) {
-	return func(s *jobs.Submission) { s.Lane = l }
-}
-
-func key(k string) func(*jobs.Submission) {
-	return func(s *jobs.Submission) { s.Key = k }
-}
-
-// due sets the deadline, counted from the time of the submission.
-func due(d time.Duration) func(*jobs.Submission) {
-	return func(s *jobs.Submission) { s.DeadlineAt = s.DeadlineAt.Add(d - time.Hour) }
-}
-
-// submit makes one job that must be created.
-func (f *fixture) submit(with ...func(*jobs.Submission)) jobs.Job {
-	f.t.Helper()
-	return f.accept(f.submission(with...))[0]
-}
-
-// submitMany makes n such jobs in one call and returns their IDs in order.
-func (f *fixture) submitMany(n int, with ...func(*jobs.Submission)) []jobs.ID {
-	f.t.Helper()
-	subs := make([]jobs.Submission, n)
-	for i := range subs {
-		subs[i] = f.submission(with...)
-	}
-	ids := make([]jobs.ID, n)
-	for i, j := range f.accept(subs...) {
-		ids[i] = j.ID
-	}
-	return ids
-}
-
-// accept accepts subs, all of which must be created.
-func (f *fixture) accept(subs ...jobs.Submission) []jobs.Job {
-	f.t.Helper()
-	made := make([]jobs.Job, 0, len(subs))
-	for i, a := range f.answers(subs...) {
-		if a.Status != jobs.Created {
-			f.t.Fatalf("submission %d: got %s, want it created", i, a.Status)
-		}
-		made = append(made, a.Job)
-	}
-	return made
-}
-
-// answers accepts subs and returns what became of each.
-func (f *fixture) answers(subs ...jobs.Submission) []jobs.Acceptance {
-	f.t.Helper()
-	as, err := f.Accept(f.ctx(), subs)
-	if err != nil {
-		f.t.Fatalf("accept: %v", err)
-	}
-	if len(as) != len(subs) {
-		f.t.Fatalf("accept answered %d of %d submissions", len(as), len(subs))
-	}
-	for i, a := range as {
-		if answered := a.Status == jobs.Created || a.Status == jobs.Existing; answered != (a.Job.ID != "") {
-			f.t.Fatalf("submission %d: %s with job %q", i, a.Status, a.Job.ID)
-		}
-		if a.Status == jobs.Created {
-			f.ids = append(f.ids, a.Job.ID)
-		}
-	}
-	return as
-}
-
-// statuses accepts subs and returns the statuses alone.
-func (f *fixture) statuses(subs ...jobs.Submission) []jobs.AcceptStatus {
-	f.t.Helper()
-	var all []jobs.AcceptStatus
-	for _, a := range f.answers(subs...) {
-		all = append(all, a.Status)
-	}
-	return all
-}
-
-// request asks for up to n loans now, for a worker with two slots.
-func request(n int) jobs.LendRequest {
-	return jobs.LendRequest{Worker: "worker-1", Max: n, Slots: 2}
-}
-
-// lend lends up to n jobs now.
-func (f *fixture) lend(n int) []jobs.Loan {
-	f.t.Helper()
-	loans, err := f.Lend(f.ctx(), request(n))
-	if err != nil {
-		f.t.Fatalf("lend: %v", err)
-	}
-	return loans
-}
-
-// lendOne lends the one job that there must be to lend.
-func (f *fixture) lendOne() jobs.Loan {
-	f.t.Helper()
-	loans := f.lend(1)
-	if len(loans) != 1 {
-		f.t.Fatalf("lent %d jobs, want 1", len(loans))
-	}
-	return loans[0]
-}
-
-// lendsNone wants nothing to lend.
-func (f *fixture) lendsNone() {
-	f.t.Helper()
-	if loans := f.lend(1); len(loans) != 0 {
-		f.t.Fatalf("lent job %s, want none", loans[0].Job.ID)
-	}
-}
-
-// lendAll lends and returns the IDs of the jobs in the order lent.
-func (f *fixture) lendAll() []jobs.ID {
-	f.t.Helper()
-	var ids []jobs.ID
-	for _, l := range f.lend(jobs.MaxLend) {
-		ids = append(ids, l.Job.ID)
-	}
-	return ids
-}
-
-func (f *fixture) finish(l jobs.Loan, o jobs.Outcome) jobs.Job {
-	f.t.Helper()
-	j, err := f.Finish(f.ctx(), l.Lease, o)
-	if err != nil {
-		f.t.Fatalf("finish %s as %s: %v", l.Job.ID, o.Kind, err)
-	}
-	return j
-}
-
-func (f *fixture) apply(c jobs.Command) jobs.Job {
-	f.t.Helper()
-	j, err := f.Apply(f.ctx(), c)
-	if err != nil {
-		f.t.Fatalf("%s %s: %v", c.Kind, c.Job, err)
-	}
-	return j
-}
-
-func (f *fixture) sweep() jobs.Swept {
-	f.t.Helper()
-	s, err := f.Sweep(f.ctx())
-	if err != nil {
-		f.t.Fatalf("sweep: %v", err)
-	}
-	return s
-}
-
-func (f *fixture) bulkheads(bs ...jobs.Bulkhead) {
-	f.t.Helper()
-	if err := f.SetBulkheads(f.ctx(), bs...); err != nil {
-		f.t.Fatalf("set bulkheads: %v", err)
-	}
-}
-
-func (f *fixture) putAttempts(l jobs.Loan, rows ...jobs.Attempt) {
-	f.t.Helper()
-	if err := f.PutAttempts(f.ctx(), l.Lease, rows...); err != nil {
-		f.t.Fatalf("put attempts: %v", err)
-	}
-}
-
-func (f *fixture) extend(l jobs.Loan, d time.Duration) jobs.LeaseState {
-	f.t.Helper()
-	states, err := f.Extend(f.ctx(), []jobs.Lease{l.Lease}, d)
-	if err != nil {
-		f.t.Fatalf("extend: %v", err)
-	}
-	if len(states) != 1 {
-		f.t.Fatalf("extend answered %d leases of 1", len(states))
-	}
-	return states[0]
-}
-
-func (f *fixture) get(id jobs.ID) jobs.Job {
-	f.t.Helper()
-	j, err := f.Get(f.ctx(), "", id)
-	if err != nil {
-		f.t.Fatalf("get %s: %v", id, err)
-	}
-	return j
-}
-
-func (f *fixture) attempts(id jobs.ID) []jobs.Attempt {
-	f.t.Helper()
-	rows, err := f.Attempts(f.ctx(), "", id)
-	if err != nil {
-		f.t.Fatalf("attempts of %s: %v", id, err)
-	}
-	return rows
-}
-
-func (f *fixture) history(id jobs.ID) []jobs.Event {
-	f.t.Helper()
-	events, err := f.History(f.ctx(), "", id, 0)
-	if err != nil {
-		f.t.Fatalf("history of %s: %v", id, err)
-	}
-	return events
-}
-
-// types are the types of a job's events.
-func (f *fixture) types(id jobs.ID) []jobs.EventType {
-	f.t.Helper()
-	var ts []jobs.EventType
-	for _, ev := range f.history(id) {
-		ts = append(ts, ev.Type)
-	}
-	return ts
-}
-
-func (f *fixture) list(filter jobs.Filter, p jobs.Page) []jobs.ID {
-	f.t.Helper()
-	found, err := f.List(f.ctx(), filter, p)
-	if err != nil {
-		f.t.Fatalf("list: %v", err)
-	}
-	ids := make([]jobs.ID, len(found))
-	for i, j := range found {
-		ids[i] = j.ID
-	}
-	return ids
-}
-
-func (f *fixture) stats() jobs.Stats {
-	f.t.Helper()
-	s, err := f.Stats(f.ctx())
-	if err != nil {
-		f.t.Fatalf("stats: %v", err)
-	}
-	return normalStats(s)
-}
-
-// state wants the job to be in a state.
-func (f *fixture) state(id jobs.ID, want jobs.State) jobs.Job {
-	f.t.Helper()
-	j := f.get(id)
-	if j.State != want {
-		f.t.Fatalf("job %s is %s, want %s", id, j.State, want)
-	}
-	return j
-}
-
-// bring makes a job and leads it to a state.
-func (f *fixture) bring(to jobs.State, with ...func(*jobs.Submission)) jobs.Job {
-	f.t.Helper()
-	switch to {
-	case jobs.Queued:
-		return f.submit(with...)
-	case jobs.Cancelled:
-		return f.apply(jobs.Command{Kind: jobs.Cancel, Job: f.submit(with...).ID, Reason: "not needed"})
-	case jobs.Expired:
-		j := f.submit(append(with, due(time.Millisecond))...)
-		f.clock.Advance(time.Millisecond)
-		f.sweep()
-		return f.state(j.ID, jobs.Expired)
-	case jobs.Running, jobs.Parked, jobs.InReview, jobs.Succeeded, jobs.Failed:
-	}
-	j := f.submit(with...)
-	l := f.lendOne()
-	if l.Job.ID != j.ID {
-		f.t.Fatalf("lent %s, want %s", l.Job.ID, j.ID)
-	}
-	switch to {
-	case jobs.Parked:
-		f.finish(l, park(f.clock.Now().Add(time.Minute)))
-	case jobs.InReview:
-		f.finish(l, review())
-	case jobs.Succeeded:
-		f.finish(l, succeed())
-	case jobs.Failed:
-		f.finish(l, fail())
-	case jobs.Running, jobs.Queued, jobs.Cancelled, jobs.Expired: // there
-	}
-	return f.state(j.ID, to)
-}
-
-// loanOf is the loan of a job that runs, as its holder has it.
-func loanOf(j jobs.Job) jobs.Loan {
-	l := j.Lease
-	l.Job = j.ID
-	return jobs.Loan{Lease: l, Job: j}
-}
 
 // wantKind wants err to be of a kind.
 func (f *fixture) wantKind(what string, err, kind error) {
@@ -399,45 +110,4 @@ func (f *fixture) unchanged(id jobs.ID, do func()) {
 	before := read()
 	do()
 	f.same("a job that should not change", before, read())
-}
-
-// listener keeps what it is told.
-type listener struct {
-	mu      sync.Mutex
-	batches [][]jobs.Event
-}
-
-func (l *listener) committed(events []jobs.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.batches = append(l.batches, events)
-}
-
-// events are all events so far, in order.
-func (l *listener) events() []jobs.Event {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Concat(l.batches...)
-}
-
-// check wants the listener to have heard all histories, each event once and in
-// order.
-func (l *listener) check(f *fixture) {
-	f.t.Helper()
-	heard := make(map[jobs.ID][]jobs.Event)
-	var last time.Time
-	for _, ev := range l.events() {
-		heard[ev.Job] = append(heard[ev.Job], ev)
-		if ev.At.Before(last) {
-			f.t.Errorf("the listener heard of %s (%s) after later events", ev.Type, ev.Job)
-		}
-		last = ev.At
-	}
-	for _, id := range f.ids {
-		f.same("what the listener heard of "+string(id), f.history(id), heard[id])
-		delete(heard, id)
-	}
-	for id := range heard {
-		f.t.Errorf("the listener heard of %s, which was not accepted", id)
-	}
 }

@@ -1,7 +1,6 @@
 package jobstest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -23,7 +22,7 @@ func leaseBehaviours() []behaviour {
 	}
 }
 
-func leaseExtends(_ *testing.T, f *fixture) {
+func leaseExtends(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	f.unchanged(l.Job.ID, func() {
@@ -38,7 +37,7 @@ func leaseExtends(_ *testing.T, f *fixture) {
 	f.same("a sweep at its end", jobs.Swept{Reaped: 1}, f.sweep())
 }
 
-func leaseOrder(_ *testing.T, f *fixture) {
+func leaseOrder(f *fixture) {
 	f.submitMany(3)
 	loans := f.lend(3)
 	f.finish(loans[1], succeed())
@@ -54,7 +53,7 @@ func leaseOrder(_ *testing.T, f *fixture) {
 	}
 }
 
-func leaseInvalid(_ *testing.T, f *fixture) {
+func leaseInvalid(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	for _, d := range []time.Duration{0, -time.Second} {
@@ -63,7 +62,7 @@ func leaseInvalid(_ *testing.T, f *fixture) {
 	}
 }
 
-func leaseShortens(_ *testing.T, f *fixture) {
+func leaseShortens(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	f.extend(l, time.Second)
@@ -71,7 +70,7 @@ func leaseShortens(_ *testing.T, f *fixture) {
 	f.same("a sweep", jobs.Swept{Reaped: 1}, f.sweep())
 }
 
-func leaseTellsCancel(_ *testing.T, f *fixture) {
+func leaseTellsCancel(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	f.apply(jobs.Command{Kind: jobs.Cancel, Job: l.Job.ID})
@@ -82,7 +81,7 @@ func leaseTellsCancel(_ *testing.T, f *fixture) {
 	f.same("a stopped job's lease", jobs.LeaseState{}, f.extend(l, time.Minute))
 }
 
-func leaseLate(_ *testing.T, f *fixture) {
+func leaseLate(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	f.clock.Advance(2 * jobs.DefaultLease)
@@ -121,7 +120,7 @@ func (f *fixture) mayNotWrite(l jobs.Loan) {
 	f.same("an extension", jobs.LeaseState{}, f.extend(l, time.Minute))
 }
 
-func leaseTakenBack(_ *testing.T, f *fixture) {
+func leaseTakenBack(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	f.clock.Advance(jobs.DefaultLease)
@@ -129,7 +128,7 @@ func leaseTakenBack(_ *testing.T, f *fixture) {
 	f.unchanged(l.Job.ID, func() { f.refused(l) })
 }
 
-func leaseLentAgain(_ *testing.T, f *fixture) {
+func leaseLentAgain(f *fixture) {
 	f.submit()
 	old := f.lendOne()
 	f.clock.Advance(jobs.DefaultLease)
@@ -147,7 +146,7 @@ func leaseLentAgain(_ *testing.T, f *fixture) {
 	f.finish(held, succeed())
 }
 
-func leaseSettled(_ *testing.T, f *fixture) {
+func leaseSettled(f *fixture) {
 	for _, s := range []jobs.State{jobs.Parked, jobs.InReview, jobs.Failed, jobs.Succeeded} {
 		f.submit()
 		l := f.lendOne()
@@ -165,7 +164,7 @@ func leaseSettled(_ *testing.T, f *fixture) {
 	}
 }
 
-func leaseForged(_ *testing.T, f *fixture) {
+func leaseForged(f *fixture) {
 	f.submitMany(2)
 	a, b := f.lendOne(), f.lendOne()
 	queued := f.submit()
@@ -188,7 +187,7 @@ func leaseForged(_ *testing.T, f *fixture) {
 	})
 }
 
-func leaseRerun(_ *testing.T, f *fixture) {
+func leaseRerun(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	f.finish(l, fail())

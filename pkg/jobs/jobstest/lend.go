@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -12,7 +11,7 @@ import (
 
 func lendBehaviours() []behaviour {
 	return []behaviour{
-		{name: "nothing to lend is no error", test: func(_ *testing.T, f *fixture) { f.lendsNone() }},
+		{name: "nothing to lend is no error", test: func(f *fixture) { f.lendsNone() }},
 		{name: "a loan makes its job run", test: lendRuns},
 		{name: "a loan lasts thirty seconds unless asked otherwise", test: lendDefaultLease},
 		{name: "a malformed request is invalid", test: lendInvalid},
@@ -33,7 +32,7 @@ func lendBehaviours() []behaviour {
 	}
 }
 
-func lendRuns(_ *testing.T, f *fixture) {
+func lendRuns(f *fixture) {
 	made := f.submit()
 	f.clock.Advance(time.Second)
 	req := request(1)
@@ -57,14 +56,14 @@ func lendRuns(_ *testing.T, f *fixture) {
 	f.lendsNone()
 }
 
-func lendDefaultLease(_ *testing.T, f *fixture) {
+func lendDefaultLease(f *fixture) {
 	f.submit()
 	if got := f.lendOne().Lease.Until.Sub(f.clock.Now()); got != 30*time.Second {
 		f.t.Errorf("the lease lasts %s, want 30s", got)
 	}
 }
 
-func lendInvalid(_ *testing.T, f *fixture) {
+func lendInvalid(f *fixture) {
 	f.submit()
 	for name, wrong := range map[string]func(*jobs.LendRequest){
 		"no worker":      func(r *jobs.LendRequest) { r.Worker = "" },
@@ -89,7 +88,7 @@ func lendInvalid(_ *testing.T, f *fixture) {
 	}
 }
 
-func lendMax(_ *testing.T, f *fixture) {
+func lendMax(f *fixture) {
 	f.submitMany(5)
 	if got := f.lend(3); len(got) != 3 {
 		f.t.Errorf("lent %d, want 3", len(got))
@@ -99,13 +98,13 @@ func lendMax(_ *testing.T, f *fixture) {
 	}
 }
 
-func lendOrder(_ *testing.T, f *fixture) {
+func lendOrder(f *fixture) {
 	ids := f.submitMany(10)
 	ids = append(ids, f.submit().ID, f.submit().ID)
 	f.same("the order lent", ids, f.lendAll())
 }
 
-func lendTokens(_ *testing.T, f *fixture) {
+func lendTokens(f *fixture) {
 	f.submitMany(20)
 	seen := make(map[jobs.Token]bool)
 	for range 5 {
@@ -144,7 +143,7 @@ func (f *fixture) near(got, want map[string]int, slack int) {
 	}
 }
 
-func lendLanes(_ *testing.T, f *fixture) {
+func lendLanes(f *fixture) {
 	for _, l := range jobs.Lanes() {
 		f.submitMany(40, lane(l))
 	}
@@ -152,7 +151,7 @@ func lendLanes(_ *testing.T, f *fixture) {
 	f.near(got, map[string]int{"critical": 24, "interactive": 12, "standard": 6, "batch": 3}, 2)
 }
 
-func lendHog(_ *testing.T, f *fixture) {
+func lendHog(f *fixture) {
 	f.submitMany(200, tenant("hog"))
 	f.shares(10, func(j jobs.Job) string { return j.Tenant })
 	f.submit(tenant("calm"))
@@ -161,7 +160,7 @@ func lendHog(_ *testing.T, f *fixture) {
 	}
 }
 
-func lendWeights(_ *testing.T, f *fixture) {
+func lendWeights(f *fixture) {
 	f.bulkheads(jobs.Bulkhead{Tenant: "heavy", Weight: 3}, jobs.Bulkhead{Tenant: "light"})
 	for _, name := range []string{"heavy", "light", "other"} {
 		f.submitMany(40, tenant(name))
@@ -170,7 +169,7 @@ func lendWeights(_ *testing.T, f *fixture) {
 	f.near(got, map[string]int{"heavy": 24, "light": 8, "other": 8}, 2)
 }
 
-func lendCorrects(_ *testing.T, f *fixture) {
+func lendCorrects(f *fixture) {
 	f.submitMany(60, tenant("quick"))
 	f.submitMany(60, tenant("slow"))
 	got := make(map[string]int)
@@ -186,7 +185,7 @@ func lendCorrects(_ *testing.T, f *fixture) {
 	f.near(got, map[string]int{"quick": 50, "slow": 10}, 3)
 }
 
-func lendCap(_ *testing.T, f *fixture) {
+func lendCap(f *fixture) {
 	f.bulkheads(jobs.Bulkhead{Tenant: "acme", MaxRunning: 3})
 	for _, l := range jobs.Lanes() {
 		f.submitMany(3, lane(l))
@@ -218,7 +217,7 @@ func lendCap(_ *testing.T, f *fixture) {
 	}
 }
 
-func lendPause(_ *testing.T, f *fixture) {
+func lendPause(f *fixture) {
 	f.submitMany(2)
 	l := f.lendOne()
 	f.bulkheads(jobs.Bulkhead{Tenant: "acme", Paused: true})
@@ -237,7 +236,7 @@ func lendPause(_ *testing.T, f *fixture) {
 	}
 }
 
-func lendBulkheads(_ *testing.T, f *fixture) {
+func lendBulkheads(f *fixture) {
 	f.bulkheads(jobs.Bulkhead{Tenant: "acme", Paused: true})
 	f.bulkheads(jobs.Bulkhead{Tenant: "globex", MaxRunning: 1})
 	f.bulkheads()
@@ -254,7 +253,7 @@ func lendBulkheads(_ *testing.T, f *fixture) {
 	}
 }
 
-func lendSlots(_ *testing.T, f *fixture) {
+func lendSlots(f *fixture) {
 	ask := func(worker string, slots, limit int) int {
 		f.t.Helper()
 		loans, err := f.Lend(f.ctx(), jobs.LendRequest{Worker: worker, Max: limit, Slots: slots, Lease: time.Hour})
@@ -291,7 +290,7 @@ func lendSlots(_ *testing.T, f *fixture) {
 	}
 }
 
-func lendExpires(_ *testing.T, f *fixture) {
+func lendExpires(f *fixture) {
 	late := f.submitMany(3, due(time.Second))
 	good := f.submitMany(3, due(time.Second+time.Millisecond))
 	f.clock.Advance(time.Second)
@@ -308,7 +307,7 @@ func lendExpires(_ *testing.T, f *fixture) {
 	f.sweep()
 }
 
-func lendMarksLost(_ *testing.T, f *fixture) {
+func lendMarksLost(f *fixture) {
 	f.submit()
 	first := f.lendOne()
 	now := f.clock.Now()
@@ -331,7 +330,7 @@ func lendMarksLost(_ *testing.T, f *fixture) {
 	f.same("the stored ledger", want, f.attempts(first.Job.ID))
 }
 
-func lendLedger(_ *testing.T, f *fixture) {
+func lendLedger(f *fixture) {
 	j := f.submit()
 	l := f.lendOne()
 	now := f.clock.Now()

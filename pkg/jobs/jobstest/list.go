@@ -2,7 +2,6 @@ package jobstest
 
 import (
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -18,7 +17,7 @@ func listBehaviours() []behaviour {
 	}
 }
 
-func listOrder(_ *testing.T, f *fixture) {
+func listOrder(f *fixture) {
 	var subs []jobs.Submission
 	for _, id := range []jobs.ID{"b", "a", "Z", "_", "-", "0", "aa", "a_", "job_2", "job_10"} {
 		s := f.submission()
@@ -30,7 +29,7 @@ func listOrder(_ *testing.T, f *fixture) {
 	f.same("the list", want, f.list(jobs.Filter{}, jobs.Page{}))
 }
 
-func listPages(_ *testing.T, f *fixture) {
+func listPages(f *fixture) {
 	ids := f.submitMany(25)
 	slices.Reverse(ids)
 	var got []jobs.ID
@@ -49,7 +48,7 @@ func listPages(_ *testing.T, f *fixture) {
 	f.same("before the first", []jobs.ID{}, f.list(jobs.Filter{}, jobs.Page{Before: "A"}))
 }
 
-func listBounds(_ *testing.T, f *fixture) {
+func listBounds(f *fixture) {
 	f.submitMany(jobs.MaxPage + 1)
 	for limit, want := range map[int]int{
 		0: jobs.DefaultPage, -5: jobs.DefaultPage, 1: 1, jobs.MaxPage: jobs.MaxPage, jobs.MaxPage + 5: jobs.MaxPage,
@@ -60,7 +59,7 @@ func listBounds(_ *testing.T, f *fixture) {
 	}
 }
 
-func listFilters(t *testing.T, f *fixture) {
+func listFilters(f *fixture) {
 	labelled := func(labels map[string]string) func(*jobs.Submission) {
 		return func(s *jobs.Submission) { s.Labels = labels }
 	}
@@ -101,7 +100,7 @@ func listFilters(t *testing.T, f *fixture) {
 		"hostile label":   {jobs.Filter{Labels: map[string]string{`a"' OR 1=1 --`: "1"}}, []jobs.ID{}},
 		"unknown state":   {jobs.Filter{States: []jobs.State{"gone"}}, []jobs.ID{}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		f.run(name, func() {
 			f.same("the list", c.want, f.list(c.filter, jobs.Page{}))
 			for i, id := range c.want { // the same one by one
 				p := jobs.Page{Limit: 1}
@@ -114,7 +113,7 @@ func listFilters(t *testing.T, f *fixture) {
 	}
 }
 
-func listSlim(_ *testing.T, f *fixture) {
+func listSlim(f *fixture) {
 	f.bring(jobs.Succeeded)
 	f.bring(jobs.InReview)
 	f.bring(jobs.Failed)

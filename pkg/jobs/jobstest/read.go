@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"testing"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -29,7 +28,7 @@ func (f *fixture) reads(tenant string, id jobs.ID) map[string]error {
 	return map[string]error{"get": get, "document": document, "attempts": attempts, "history": history}
 }
 
-func readIsolation(_ *testing.T, f *fixture) {
+func readIsolation(f *fixture) {
 	mine := f.submit(key("k"))
 	theirs := f.submit(tenant("globex"), key("k"))
 	for what, err := range f.reads("acme", mine.ID) {
@@ -56,7 +55,7 @@ func readIsolation(_ *testing.T, f *fixture) {
 	}
 }
 
-func readIllFormed(_ *testing.T, f *fixture) {
+func readIllFormed(f *fixture) {
 	f.submit()
 	for _, id := range []jobs.ID{"", "a/b", "a:b", "a*", "%", "\x00", "job_000001 ", jobs.ID(strings.Repeat("x", 1000)), "ÿ"} {
 		for what, err := range f.reads("", id) {
@@ -65,7 +64,7 @@ func readIllFormed(_ *testing.T, f *fixture) {
 	}
 }
 
-func readHistory(_ *testing.T, f *fixture) {
+func readHistory(f *fixture) {
 	j := f.bring(jobs.Succeeded)
 	all := f.history(j.ID)
 	if len(all) != 3 {
@@ -80,7 +79,7 @@ func readHistory(_ *testing.T, f *fixture) {
 	}
 }
 
-func readDocuments(_ *testing.T, f *fixture) {
+func readDocuments(f *fixture) {
 	random := rand.NewChaCha8([32]byte{1})
 	var subs []jobs.Submission
 	for _, size := range []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 33 << 10, 5 << 20} {
@@ -105,7 +104,7 @@ func readDocuments(_ *testing.T, f *fixture) {
 	}
 }
 
-func readDigits(_ *testing.T, f *fixture) {
+func readDigits(f *fixture) {
 	data := `{"big":123456789012345678901234567890,"exact":0.10,"tiny":1e-400,"text":"<a&b>\u2028\ud83d\ude00 ü","deep":[[[{"x":null}]]]}`
 	o := succeed()
 	o.Result.Data = []byte(data)

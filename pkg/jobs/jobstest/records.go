@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -27,7 +26,7 @@ func recordBehaviours() []behaviour {
 	}
 }
 
-func recordsRoundTrip(_ *testing.T, f *fixture) {
+func recordsRoundTrip(f *fixture) {
 	r := jobs.Record{
 		Kind: "tenant", ID: "acme-1", Index: map[string]string{"name": "Ä 'quoted' \"x\"", "empty": ""},
 		Value: []byte("{\"a\":\x00\xff}"), UpdatedAt: time.Unix(1, 0),
@@ -52,7 +51,7 @@ func recordsRoundTrip(_ *testing.T, f *fixture) {
 	}
 }
 
-func recordsCompare(_ *testing.T, f *fixture) {
+func recordsCompare(f *fixture) {
 	r := jobs.Record{Kind: "k", ID: "r", Index: map[string]string{"i": "1"}, Value: []byte("1")}
 	r.Version = f.put(r).Version
 	stored := f.record("k", "r")
@@ -75,7 +74,7 @@ func recordsCompare(_ *testing.T, f *fixture) {
 	f.wantKind("that record", err, jobs.ErrNotFound)
 }
 
-func recordsAny(_ *testing.T, f *fixture) {
+func recordsAny(f *fixture) {
 	for want := int64(1); want <= 3; want++ {
 		if got := f.put(jobs.Record{Kind: "k", ID: "r", Version: jobs.AnyVersion}); got.Version != want {
 			f.t.Errorf("put %d made version %d", want, got.Version)
@@ -83,7 +82,7 @@ func recordsAny(_ *testing.T, f *fixture) {
 	}
 }
 
-func recordsDelete(_ *testing.T, f *fixture) {
+func recordsDelete(f *fixture) {
 	f.put(jobs.Record{Kind: "k", ID: "r"})
 	for _, v := range []int64{0, 2} {
 		f.wantKind(fmt.Sprint("version ", v), f.Records().Delete(f.ctx(), "k", "r", v), jobs.ErrConflict)
@@ -102,7 +101,7 @@ func recordsDelete(_ *testing.T, f *fixture) {
 	}
 }
 
-func recordsAnew(_ *testing.T, f *fixture) {
+func recordsAnew(f *fixture) {
 	f.put(jobs.Record{Kind: "k", ID: "r", Index: map[string]string{"old": "1"}})
 	f.put(jobs.Record{Kind: "k", ID: "r", Version: 1, Index: map[string]string{"old": "1"}})
 	if err := f.Records().Delete(f.ctx(), "k", "r", 2); err != nil {
@@ -116,7 +115,7 @@ func recordsAnew(_ *testing.T, f *fixture) {
 	}
 }
 
-func recordsInvalid(_ *testing.T, f *fixture) {
+func recordsInvalid(f *fixture) {
 	many := make(map[string]string)
 	for i := range jobs.MaxRecordIndexes + 1 {
 		many[fmt.Sprint("i", i)] = ""
@@ -141,7 +140,7 @@ func recordsInvalid(_ *testing.T, f *fixture) {
 	}
 }
 
-func recordsIllFormed(_ *testing.T, f *fixture) {
+func recordsIllFormed(f *fixture) {
 	f.put(jobs.Record{Kind: "k", ID: "r"})
 	for _, c := range []struct {
 		kind string
@@ -175,7 +174,7 @@ func (f *fixture) query(q jobs.RecordQuery) []jobs.ID {
 	return ids
 }
 
-func recordsList(_ *testing.T, f *fixture) {
+func recordsList(f *fixture) {
 	for _, id := range []jobs.ID{"b", "a", "Z", "aa", "_", "-", "10", "2"} {
 		f.put(jobs.Record{Kind: "k", ID: id, Value: []byte(id)})
 		f.put(jobs.Record{Kind: "kk", ID: id + "x"})
@@ -195,7 +194,7 @@ func recordsList(_ *testing.T, f *fixture) {
 	f.same("after one that is not there", []jobs.ID{"Z", "_", "a", "aa", "b"}, f.query(jobs.RecordQuery{Kind: "k", After: "3"}))
 }
 
-func recordsIndex(_ *testing.T, f *fixture) {
+func recordsIndex(f *fixture) {
 	for i, index := range []map[string]string{
 		{"a": "1", "b": "1"}, {"a": "2"}, {"b": "1"}, {"a": "1"}, nil, {"a": ""}, {"a": "11"},
 	} {
@@ -223,7 +222,7 @@ func recordsIndex(_ *testing.T, f *fixture) {
 	f.same("the changed", []jobs.ID{"r0", "r1"}, f.query(jobs.RecordQuery{Kind: "k", Index: "a", Value: "2"}))
 }
 
-func recordsBounds(_ *testing.T, f *fixture) {
+func recordsBounds(f *fixture) {
 	f.submit()
 	l := f.lendOne()
 	o := succeed()
@@ -242,7 +241,7 @@ func recordsBounds(_ *testing.T, f *fixture) {
 	}
 }
 
-func recordsRace(_ *testing.T, f *fixture) {
+func recordsRace(f *fixture) {
 	f.put(jobs.Record{Kind: "k", ID: "r"})
 	var wg sync.WaitGroup
 	wins := make([]bool, 16)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -28,7 +27,7 @@ func again(call func() error) error {
 
 // repeatExactlyOnce runs jobs to their end on an engine of which every third
 // call fails, most of them after their effect.
-func repeatExactlyOnce(_ *testing.T, f *fixture) {
+func repeatExactlyOnce(f *fixture) {
 	const groups, each = 10, 8
 	faulty := &Faulty{Engine: f.Engine, Plan: Seeded(7, 1.0/3, ErrorBefore, ErrorAfter, Doubled, Torn)}
 	for g := range groups {
@@ -113,7 +112,7 @@ func (f *fixture) repeatSettle(e jobs.Engine, l jobs.Loan) {
 	}
 }
 
-func repeatCommands(_ *testing.T, f *fixture) {
+func repeatCommands(f *fixture) {
 	faulty := &Faulty{Engine: f.Engine, Plan: Seeded(3, 0.5, ErrorBefore, ErrorAfter, Doubled)}
 	for kind, from := range map[jobs.CommandKind]jobs.State{
 		jobs.Cancel: jobs.InReview, jobs.Requeue: jobs.Failed, jobs.Complete: jobs.Expired,

@@ -2,7 +2,6 @@ package jobstest
 
 import (
 	"crypto/sha256"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -21,7 +20,7 @@ func restartBehaviours() []behaviour {
 	var all []behaviour
 	for _, r := range both {
 		add := func(name string, p jobs.Policy, test func(f *fixture, restart func())) {
-			all = append(all, behaviour{name: name + r.name, policy: p, test: func(_ *testing.T, f *fixture) {
+			all = append(all, behaviour{name: name + r.name, policy: p, test: func(f *fixture) {
 				test(f, func() { r.restart(f) })
 			}})
 		}

@@ -11,7 +11,7 @@ type behaviour struct {
 	name string
 	// policy is what the engine is opened with.
 	policy jobs.Policy
-	test   func(t *testing.T, f *fixture)
+	test   func(f *fixture)
 }
 
 // group is the behaviours of one part of the contract.
@@ -51,7 +51,7 @@ func Run(t *testing.T, h Harness) {
 				t.Run(b.name, func(t *testing.T) {
 					t.Parallel()
 					f := newFixture(t, h, b.policy)
-					b.test(t, f)
+					b.test(f)
 					f.judge()
 				})
 			}

@@ -2,7 +2,6 @@ package jobstest
 
 import (
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -18,11 +17,11 @@ func statsBehaviours() []behaviour {
 	}
 }
 
-func statsEmpty(_ *testing.T, f *fixture) {
+func statsEmpty(f *fixture) {
 	f.same("stats", jobs.Stats{At: f.clock.Now()}, f.stats())
 }
 
-func statsStates(_ *testing.T, f *fixture) {
+func statsStates(f *fixture) {
 	want := make(map[jobs.State]int64)
 	all := jobs.States()
 	// Queued comes last: it would be lent in the place of others.
@@ -44,7 +43,7 @@ func statsStates(_ *testing.T, f *fixture) {
 	}
 }
 
-func statsQueues(_ *testing.T, f *fixture) {
+func statsQueues(f *fixture) {
 	at := f.clock.Now()
 	f.bring(jobs.Parked, tenant("globex"), lane(jobs.Batch))
 	f.bring(jobs.Running, lane(jobs.Critical))
@@ -63,7 +62,7 @@ func statsQueues(_ *testing.T, f *fixture) {
 	f.same("queues", []jobs.QueueStats{{Lane: jobs.Critical, Tenant: "acme", Running: 1}}, f.stats().Queues)
 }
 
-func statsOldest(_ *testing.T, f *fixture) {
+func statsOldest(f *fixture) {
 	var at []time.Time
 	for range 3 {
 		at = append(at, f.clock.Now())
@@ -94,7 +93,7 @@ func statsOldest(_ *testing.T, f *fixture) {
 	}
 }
 
-func statsBalance(_ *testing.T, f *fixture) {
+func statsBalance(f *fixture) {
 	const rounds = 40
 	subs := make([]jobs.Submission, rounds)
 	for i := range subs {

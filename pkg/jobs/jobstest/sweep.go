@@ -2,7 +2,6 @@ package jobstest
 
 import (
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -23,7 +22,7 @@ func sweepBehaviours() []behaviour {
 	}
 }
 
-func sweepReaps(_ *testing.T, f *fixture) {
+func sweepReaps(f *fixture) {
 	ids := f.submitMany(3)
 	l := f.lendOne()
 	f.clock.Advance(jobs.DefaultLease - time.Millisecond)
@@ -42,7 +41,7 @@ func sweepReaps(_ *testing.T, f *fixture) {
 	f.same("lent", ids, f.lendAll())
 }
 
-func sweepCrashLoop(_ *testing.T, f *fixture) {
+func sweepCrashLoop(f *fixture) {
 	j := f.submit()
 	crash := func(n int) {
 		f.t.Helper()
@@ -69,7 +68,7 @@ func sweepCrashLoop(_ *testing.T, f *fixture) {
 	f.state(j.ID, jobs.Queued)
 }
 
-func sweepWakes(_ *testing.T, f *fixture) {
+func sweepWakes(f *fixture) {
 	ids := f.submitMany(2)
 	l := f.lendOne()
 	parked := f.finish(l, park(f.clock.Now().Add(time.Minute)))
@@ -88,7 +87,7 @@ func sweepWakes(_ *testing.T, f *fixture) {
 	f.same("lent", ids, f.lendAll())
 }
 
-func sweepParkedPermit(_ *testing.T, f *fixture) {
+func sweepParkedPermit(f *fixture) {
 	f.bulkheads(jobs.Bulkhead{Tenant: "acme", MaxRunning: 1})
 	ids := f.submitMany(2)
 	f.finish(f.lendOne(), park(f.clock.Now().Add(time.Minute)))
@@ -96,7 +95,7 @@ func sweepParkedPermit(_ *testing.T, f *fixture) {
 	f.lendsNone()
 }
 
-func sweepExpires(_ *testing.T, f *fixture) {
+func sweepExpires(f *fixture) {
 	parked := f.bring(jobs.Parked, due(time.Minute))
 	queued := f.submit(due(time.Minute))
 	f.clock.Advance(time.Minute - time.Millisecond)
@@ -117,7 +116,7 @@ func sweepExpires(_ *testing.T, f *fixture) {
 	f.lendsNone()
 }
 
-func sweepBackstop(_ *testing.T, f *fixture) {
+func sweepBackstop(f *fixture) {
 	l := loanOf(f.bring(jobs.Running, due(time.Minute)))
 	f.extend(l, time.Hour)
 	f.clock.Advance(time.Minute + jobs.Backstop - time.Millisecond)
@@ -129,7 +128,7 @@ func sweepBackstop(_ *testing.T, f *fixture) {
 	f.unchanged(j.ID, func() { f.refused(l) })
 }
 
-func sweepInOrder(_ *testing.T, f *fixture) {
+func sweepInOrder(f *fixture) {
 	// One job's loan and deadline ended, another's rest and deadline, and a
 	// third runs on past both, lent only after the others.
 	reaped := f.bring(jobs.Running, due(time.Second))
@@ -152,7 +151,7 @@ func sweepInOrder(_ *testing.T, f *fixture) {
 	f.same("a second sweep", jobs.Swept{}, f.sweep())
 }
 
-func sweepByTime(_ *testing.T, f *fixture) {
+func sweepByTime(f *fixture) {
 	f.submitMany(4)
 	loans := f.lend(4)
 	// By the end of the lease: 2, then 0 and 3 together, then 1.
@@ -170,7 +169,7 @@ func sweepByTime(_ *testing.T, f *fixture) {
 	f.same("the order", want, got)
 }
 
-func sweepBounded(_ *testing.T, f *fixture) {
+func sweepBounded(f *fixture) {
 	f.submitMany(jobs.MaxSweep, due(time.Second))
 	f.clock.Advance(time.Second)
 	f.same("a full sweep", jobs.Swept{Expired: jobs.MaxSweep}, f.sweep())
@@ -181,7 +180,7 @@ func sweepBounded(_ *testing.T, f *fixture) {
 	f.same("the next sweep", jobs.Swept{Expired: 1}, f.sweep())
 }
 
-func sweepTogether(_ *testing.T, f *fixture) {
+func sweepTogether(f *fixture) {
 	f.submitMany(50, due(time.Second))
 	f.clock.Advance(time.Second)
 	var wg sync.WaitGroup

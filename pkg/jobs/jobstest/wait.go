@@ -3,7 +3,6 @@ package jobstest
 import (
 	"context"
 	"runtime"
-	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -78,7 +77,7 @@ func (f *fixture) gets(answer <-chan lent, id jobs.ID) {
 	}
 }
 
-func waitOver(_ *testing.T, f *fixture) {
+func waitOver(f *fixture) {
 	req := request(1)
 	req.Wait = 20 * time.Millisecond
 	start := time.Now()
@@ -91,7 +90,7 @@ func waitOver(_ *testing.T, f *fixture) {
 	}
 }
 
-func waitContext(_ *testing.T, f *fixture) {
+func waitContext(f *fixture) {
 	ctx, cancel := context.WithCancel(f.ctx())
 	answer := f.await(ctx, "patient", longWait)
 	cancel()
@@ -101,7 +100,7 @@ func waitContext(_ *testing.T, f *fixture) {
 	f.state(j.ID, jobs.Queued)
 }
 
-func waitEndedContext(_ *testing.T, f *fixture) {
+func waitEndedContext(f *fixture) {
 	j := f.submit()
 	ctx, cancel := context.WithCancel(f.ctx())
 	cancel()
@@ -110,7 +109,7 @@ func waitEndedContext(_ *testing.T, f *fixture) {
 	f.state(j.ID, jobs.Queued)
 }
 
-func waitWakes(t *testing.T, f *fixture) {
+func waitWakes(f *fixture) {
 	// Each case readies the engine so that nothing can be lent, and returns
 	// what makes one job ready, which a Lend that waits must then get.
 	for _, c := range []struct {
@@ -154,7 +153,7 @@ func waitWakes(t *testing.T, f *fixture) {
 			return id, func() { f.apply(jobs.Command{Kind: jobs.SendBack, Job: id}) }
 		}},
 	} {
-		t.Run(c.name, func(*testing.T) {
+		f.run(c.name, func() {
 			id, wake := c.ready()
 			answer := f.await(f.ctx(), "patient "+c.name, longWait)
 			wake()
@@ -170,7 +169,7 @@ func waitWakes(t *testing.T, f *fixture) {
 	}
 }
 
-func waitMany(_ *testing.T, f *fixture) {
+func waitMany(f *fixture) {
 	const n = 8
 	var answers []<-chan lent
 	for i := range n {
@@ -191,7 +190,7 @@ func waitMany(_ *testing.T, f *fixture) {
 	}
 }
 
-func waitCounts(_ *testing.T, f *fixture) {
+func waitCounts(f *fixture) {
 	answer := f.await(f.ctx(), "patient", longWait)
 	f.clock.Advance(10 * jobs.WorkerMemory)
 	if s := f.stats(); s.Workers != 1 || s.Slots != 1 {
