@@ -11,21 +11,24 @@ import (
 // attempts of its current generation; rows of earlier ones are passed over. It
 // uses only the words of the ledger and never text from upstream.
 func Explain(job jobs.Job, attempts []jobs.Attempt) string {
-	var sentences []string
-	var answered [4]bool
-	for tier := 1; tier <= 3; tier++ {
-		var rows []jobs.Attempt
-		for _, a := range attempts {
-			if a.Tier == tier && (a.Generation == job.Generation || a.Generation == 0) {
-				rows = append(rows, a)
-			}
-		}
-		s, ok := explainTier(tier, rows)
-		if answered[tier] = ok; s != "" {
-			sentences = append(sentences, s)
+	var tiers [5][]jobs.Attempt // by tier; 0 and 4 stay empty
+	lowest := 0
+	for _, a := range attempts {
+		if ours := a.Generation == job.Generation || a.Generation == 0; ours && 0 < a.Tier && a.Tier < 4 {
+			tiers[a.Tier] = append(tiers[a.Tier], a)
+			lowest = max(lowest, a.Tier)
 		}
 	}
-	if job.State != jobs.Succeeded || job.Tier > 3 || !answered[max(job.Tier, 0)] {
+	var sentences []string
+	told := false // that the answer is this tier's
+	for tier, rows := range tiers {
+		sentence, answered := explainTier(tier, rows, tier < lowest)
+		if sentence != "" {
+			sentences = append(sentences, sentence)
+		}
+		told = told || answered && job.State == jobs.Succeeded && job.Tier == tier
+	}
+	if !told {
 		sentences = append(sentences, explainEnd(job))
 	}
 	return strings.Join(sentences, " ")
@@ -33,13 +36,13 @@ func Explain(job jobs.Job, attempts []jobs.Attempt) string {
 
 // explainTier is the sentence about one tier, and whether it says that the
 // tier answered; empty when nothing happened on it.
-func explainTier(tier int, rows []jobs.Attempt) (sentence string, answered bool) {
+func explainTier(tier int, rows []jobs.Attempt, left bool) (sentence string, answered bool) {
 	var parts []string
 	seen := map[jobs.Class]int{}
 	var order []jobs.Class
 	skipped, repaired := "", false
 	for _, a := range rows {
-		switch word := jobs.Class(reason(a)); {
+		switch word := jobs.Class(reason(a, left)); {
 		case a.Kind == jobs.SkipAttempt:
 			skipped = a.Why
 		case word != "":

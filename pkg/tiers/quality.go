@@ -37,12 +37,8 @@ func Reasons(ledger []jobs.Attempt, tier int) []string {
 	for above := 1; above < tier; above++ {
 		var words []string
 		for _, a := range ledger {
-			switch {
-			case a.Tier != above:
-			case above <= 2 && a.Outcome == jobs.AttemptOK:
-				words = append(words, string(ClassLost)) // else it would have ended the job
-			default:
-				words = append(words, reason(a))
+			if a.Tier == above {
+				words = append(words, reason(a, true))
 			}
 		}
 		slices.Reverse(words) // the last word made the ladder leave
@@ -56,8 +52,9 @@ func Reasons(ledger []jobs.Attempt, tier int) []string {
 }
 
 // reason is the word for an attempt that did not answer the job; empty for one
-// that counts against nobody.
-func reason(a jobs.Attempt) string {
+// that counts against nobody. left says that the ladder went on below its
+// tier: then a good model answer was lost, else it would have ended the job.
+func reason(a jobs.Attempt, left bool) string {
 	switch a.Outcome {
 	case jobs.AttemptError:
 		return string(a.Class)
@@ -65,7 +62,12 @@ func reason(a jobs.Attempt) string {
 		return a.Why
 	case jobs.AttemptOpen, jobs.AttemptLost:
 		return string(ClassLost)
-	case jobs.AttemptOK, jobs.AttemptCancelled:
+	case jobs.AttemptOK:
+		if left && a.Tier <= 2 {
+			return string(ClassLost)
+		}
+		return ""
+	case jobs.AttemptCancelled:
 		return ""
 	default:
 		return ""
