@@ -7,7 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/sluicehq/sluice/internal/httpapi"
 	"github.com/sluicehq/sluice/internal/ladder"
+	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
@@ -269,6 +271,21 @@ func (m *Metrics) settled(j jobs.Job, o jobs.Outcome, took time.Duration) {
 	case o.Kind == jobs.Fail:
 		m.failures.WithLabelValues(string(o.Failure.Class)).Inc()
 	}
+}
+
+// request counts an HTTP request.
+func (m *Metrics) request(d httpapi.RequestDone) {
+	m.requests.WithLabelValues(d.Route, strconv.Itoa(d.Status)).Inc()
+	m.requestSeconds.WithLabelValues(d.Route).Observe(d.Duration.Seconds())
+}
+
+// decided counts an admission.
+func (m *Metrics) decided(lane jobs.Lane, d backpressure.Decision) {
+	if d.Admitted() {
+		m.accepted.WithLabelValues(lane.String(), string(d.Mode)).Inc()
+		return
+	}
+	m.shed.WithLabelValues(lane.String(), string(d.Reason)).Inc()
 }
 
 // committed counts what the engine did by itself.

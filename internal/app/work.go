@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/app/config"
@@ -15,7 +14,7 @@ import (
 )
 
 // openWorker makes the worker of this process with all it needs.
-func (s *process) openWorker(extractor ladder.Extractor) (*worker.Worker, error) {
+func (s *process) openWorker(x *extraction) (*worker.Worker, error) {
 	policy := policyOf(s.Config)
 	if err := policy.Prove(); err != nil {
 		return nil, err
@@ -24,7 +23,7 @@ func (s *process) openWorker(extractor ladder.Extractor) (*worker.Worker, error)
 		Limits: document.Limits{
 			MaxBytes: s.Config.MaxDocumentBytes, MaxPages: s.Config.Document.MaxPages, Timeout: s.Config.Document.Timeout,
 		},
-		CacheDir: filepath.Join(s.Config.DataDir, "pdfium-cache"),
+		CacheDir: s.Config.Document.CacheDir,
 		Children: s.Config.Document.Children,
 		Events: document.Events{
 			ChildStarted: func(_ int, took time.Duration) { s.Log.Debug().Dur("took_ms", took).Msg("parser started") },
@@ -36,7 +35,7 @@ func (s *process) openWorker(extractor ladder.Extractor) (*worker.Worker, error)
 	}
 	s.onClose(pool.Close)
 	executor, err := ladder.New(ladder.Config{
-		Store: s.engine, Reader: pool, Extractor: extractor, Models: modelsOf(s.Config), Policy: policy,
+		Store: s.engine, Reader: pool, Prepare: x.prepare, Models: modelsOf(s.Config), Policy: policy,
 		Gates: s.gates, Budgets: s.budgets, Jitter: jitter, Events: s.ladderEvents(),
 	})
 	if err != nil {

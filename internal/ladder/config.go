@@ -2,12 +2,12 @@ package ladder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/document"
+	"github.com/sluicehq/sluice/internal/extract"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
@@ -24,13 +24,6 @@ type Reader interface {
 	Parse(ctx context.Context, data []byte) (document.Text, error)
 }
 
-// Extractor prepares extractions.
-type Extractor interface {
-	// Prepare readies the extraction of one document under the job's schema.
-	// An error is a schema that was accepted and no longer compiles.
-	Prepare(spec jobs.Spec, text document.Text) (Extraction, error)
-}
-
 // Extraction is one document and one schema. It is used by one goroutine.
 type Extraction interface {
 	// Tokens estimates a whole request with room for an answer of maxOutput
@@ -38,40 +31,11 @@ type Extraction interface {
 	Tokens(maxOutput int) int
 	// Call asks the model at the index of [Config.Models] once. raise asks
 	// for a larger limit on the answer.
-	Call(ctx context.Context, model int, raise bool) Answer
+	Call(ctx context.Context, model int, raise bool) extract.Answer
 	// Repair sends an earlier answer back with what is wrong with it.
-	Repair(ctx context.Context, model int, wrong Answer) Answer
+	Repair(ctx context.Context, model int, wrong extract.Answer) extract.Answer
 	// Rules runs the rule parser.
-	Rules(ctx context.Context) RulesAnswer
-}
-
-// Answer is what one model call came to.
-type Answer struct {
-	Signal tiers.Signal
-	// Judgement is the zero value for an answer that stands, and for a call
-	// that gave none.
-	Judgement tiers.Judgement
-	// Extracted is the answer's content as far as it could be read.
-	Extracted Extracted
-}
-
-// RulesAnswer is what the rule parser came to.
-type RulesAnswer struct {
-	// Complete is true when every required field is proven.
-	Complete bool
-	// Reasons says what is missing or contradicts, when not complete.
-	Reasons   []string
-	Extracted Extracted
-}
-
-// Extracted is data with its evidence. Data is nil when nothing could be read.
-type Extracted struct {
-	Data    json.RawMessage
-	Fields  map[string]jobs.Field
-	Missing []string
-	// Lost lists the optional fields that were left out because they could
-	// not be found in the document.
-	Lost []string
+	Rules() extract.RulesAnswer
 }
 
 // Model describes a route of tier 1 or 2.
@@ -91,14 +55,16 @@ func (m Model) cost(u jobs.Usage) int64 {
 	return int64(m.InputUSD*float64(u.InputTokens) + m.OutputUSD*float64(u.OutputTokens) + 0.5)
 }
 
-// Config is what an executor works with. Store, Reader, Extractor and Jitter
-// are required.
+// Config is what an executor works with. Store, Reader, Prepare and Jitter are
+// required.
 type Config struct {
-	Store     Store
-	Reader    Reader
-	Extractor Extractor
-	Models    []Model
-	Policy    tiers.Policy
+	Store  Store
+	Reader Reader
+	// Prepare readies the extraction of one document under the job's schema.
+	// An error is a schema that was accepted and no longer compiles.
+	Prepare func(spec jobs.Spec, text document.Text) (Extraction, error)
+	Models  []Model
+	Policy  tiers.Policy
 	// Gates and Budgets are shared by all jobs of the process; nil makes new
 	// ones.
 	Gates   *tiers.Gates
@@ -109,8 +75,8 @@ type Config struct {
 }
 
 func (c Config) validate() error {
-	if c.Store == nil || c.Reader == nil || c.Extractor == nil || c.Jitter == nil {
-		return errors.New("ladder: store, reader, extractor and jitter must all be given")
+	if c.Store == nil || c.Reader == nil || c.Prepare == nil || c.Jitter == nil {
+		return errors.New("ladder: store, reader, prepare and jitter must all be given")
 	}
 	for _, m := range c.Models {
 		if m.Tier != 1 && m.Tier != 2 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/internal/document"
+	"github.com/sluicehq/sluice/internal/extract"
 	"github.com/sluicehq/sluice/internal/worker"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
@@ -63,8 +64,8 @@ type run struct {
 	unsaved  []jobs.Attempt // closed rows that ride on the next write
 	hand     tiers.Hand
 	grant    tiers.Grant
-	answer   Answer      // the model answer in hand
-	rules    RulesAnswer // the rule parser's answer in hand
+	answer   extract.Answer      // the model answer in hand
+	rules    extract.RulesAnswer // the rule parser's answer in hand
 	tried    []jobs.Candidate
 	// busyUntil is when to look again at a breaker that let no call through,
 	// by model.
@@ -130,7 +131,7 @@ func (r *run) prepare(ctx context.Context) error {
 		return fmt.Errorf("read document: %w", err)
 	}
 	r.config.Events.documentRead(job, time.Since(began), "")
-	if r.task, err = r.config.Extractor.Prepare(job.Spec, text); err != nil {
+	if r.task, err = r.config.Prepare(job.Spec, text); err != nil {
 		return fmt.Errorf("prepare extraction: %w", err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluicehq/sluice/internal/document"
+	"github.com/sluicehq/sluice/internal/extract"
 	"github.com/sluicehq/sluice/internal/ladder"
 	"github.com/sluicehq/sluice/internal/worker"
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -63,26 +64,25 @@ type script struct {
 	t     *testing.T
 	store *store
 	// answers are given in order, whatever the model; the last one repeats.
-	answers []func(ctx context.Context) ladder.Answer
-	rules   ladder.RulesAnswer
+	answers []func(ctx context.Context) extract.Answer
+	rules   extract.RulesAnswer
 	calls   []string // "model kind", in order
 }
 
-func (s *script) Prepare(jobs.Spec, document.Text) (ladder.Extraction, error) { return s, nil }
-func (s *script) Tokens(maxOutput int) int                                    { return 100 + maxOutput }
+func (s *script) Tokens(maxOutput int) int { return 100 + maxOutput }
 
-func (s *script) Call(ctx context.Context, model int, _ bool) ladder.Answer {
+func (s *script) Call(ctx context.Context, model int, _ bool) extract.Answer {
 	return s.answer(ctx, fmt.Sprintf("%d call", model))
 }
 
-func (s *script) Repair(ctx context.Context, model int, wrong ladder.Answer) ladder.Answer {
+func (s *script) Repair(ctx context.Context, model int, wrong extract.Answer) extract.Answer {
 	if wrong.Judgement.Fault == tiers.FaultNone {
 		s.t.Error("a repair of an answer that stands")
 	}
 	return s.answer(ctx, fmt.Sprintf("%d repair", model))
 }
 
-func (s *script) answer(ctx context.Context, what string) ladder.Answer {
+func (s *script) answer(ctx context.Context, what string) extract.Answer {
 	open := 0
 	for _, row := range s.store.rows {
 		if row.Open() {
@@ -97,43 +97,43 @@ func (s *script) answer(ctx context.Context, what string) ladder.Answer {
 	return f(ctx)
 }
 
-func (s *script) Rules(context.Context) ladder.RulesAnswer { return s.rules }
+func (s *script) Rules() extract.RulesAnswer { return s.rules }
 
-func extracted(data string) ladder.Extracted {
-	return ladder.Extracted{Data: json.RawMessage(data), Fields: map[string]jobs.Field{"/total": {Confidence: 0.9, ValueFrom: jobs.FromModel}}}
+func extracted(data string) extract.Extracted {
+	return extract.Extracted{Data: json.RawMessage(data), Fields: map[string]jobs.Field{"/total": {Confidence: 0.9, ValueFrom: jobs.FromModel}}}
 }
 
-func good(context.Context) ladder.Answer {
-	return ladder.Answer{
+func good(context.Context) extract.Answer {
+	return extract.Answer{
 		Signal: tiers.Signal{
 			Status: 200, Phase: tiers.PhaseDone, Content: `{"total":1}`, FinishReason: "stop", AskedModel: "large", ServedModel: "large",
 			Usage: jobs.Usage{InputTokens: 1000, OutputTokens: 100}, UsageKnown: true,
 		},
-		Extracted: extracted(`{"total":1}`),
+		Judged: extract.Judged{Extracted: extracted(`{"total":1}`)},
 	}
 }
 
-func status(code int, retryAfter string) func(context.Context) ladder.Answer {
-	return func(context.Context) ladder.Answer {
+func status(code int, retryAfter string) func(context.Context) extract.Answer {
+	return func(context.Context) extract.Answer {
 		h := http.Header{}
 		if retryAfter != "" {
 			h.Set("Retry-After", retryAfter)
 		}
-		return ladder.Answer{Signal: tiers.Signal{Status: code, Header: h, Phase: tiers.PhaseDone, Body: []byte(`{}`)}}
+		return extract.Answer{Signal: tiers.Signal{Status: code, Header: h, Phase: tiers.PhaseDone, Body: []byte(`{}`)}}
 	}
 }
 
-func faulty(f tiers.Fault) func(context.Context) ladder.Answer {
-	return func(ctx context.Context) ladder.Answer {
+func faulty(f tiers.Fault) func(context.Context) extract.Answer {
+	return func(ctx context.Context) extract.Answer {
 		a := good(ctx)
 		a.Judgement = tiers.Judgement{Fault: f, Pointers: []string{"/total"}}
 		return a
 	}
 }
 
-func hang(ctx context.Context) ladder.Answer {
+func hang(ctx context.Context) extract.Answer {
 	<-ctx.Done()
-	return ladder.Answer{Signal: tiers.Signal{Err: ctx.Err(), Phase: tiers.PhaseWait, Timeout: tiers.BudgetOf(ctx)}}
+	return extract.Answer{Signal: tiers.Signal{Err: ctx.Err(), Phase: tiers.PhaseWait, Timeout: tiers.BudgetOf(ctx)}}
 }
 
 type firm bool
@@ -149,12 +149,13 @@ type rig struct {
 	gates  []tiers.Gate
 }
 
-func newRig(t *testing.T, answers ...func(context.Context) ladder.Answer) *rig {
+func newRig(t *testing.T, answers ...func(context.Context) extract.Answer) *rig {
 	t.Helper()
 	r := &rig{store: &store{}}
-	r.script = &script{t: t, store: r.store, answers: answers, rules: ladder.RulesAnswer{Reasons: []string{"missing:/total"}, Extracted: extracted(`{}`)}}
+	r.script = &script{t: t, store: r.store, answers: answers, rules: extract.RulesAnswer{Reasons: []string{"missing:/total"}, Extracted: extracted(`{}`)}}
 	r.config = ladder.Config{
-		Store: r.store, Reader: reader{}, Extractor: r.script,
+		Store: r.store, Reader: reader{},
+		Prepare: func(jobs.Spec, document.Text) (ladder.Extraction, error) { return r.script, nil },
 		Models: []ladder.Model{
 			{Tier: 1, Provider: "near", Model: "large", Window: 8000, MaxOutput: 1000, InputUSD: 2, OutputUSD: 10},
 			{Tier: 2, Provider: "far", Model: "small", Window: 8000, MaxOutput: 1000},
@@ -263,7 +264,7 @@ func TestWithoutModelsTheRulesAnswerAndSaySo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t)
 		r.config.Models = nil
-		r.script.rules = ladder.RulesAnswer{Complete: true, Extracted: extracted(`{"total":2}`)}
+		r.script.rules = extract.RulesAnswer{Complete: true, Extracted: extracted(`{"total":2}`)}
 		o := r.settle(t, loan(jobs.Standard))
 		q := o.Result.Quality
 		if o.Tier != 3 || !q.Degraded || !cmp.Equal(q.Reasons, []string{tiers.WhyNoModel}) {

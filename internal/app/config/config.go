@@ -69,6 +69,8 @@ type Document struct {
 	Timeout time.Duration `koanf:"timeout"`
 	// MaxPages bounds the pages of a document: 100.
 	MaxPages int `koanf:"max_pages"`
+	// CacheDir keeps the compiled PDF parser: pdfium-cache in DataDir.
+	CacheDir string `koanf:"cache_dir"`
 }
 
 // Provider is a model server that routes refer to by name.

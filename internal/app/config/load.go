@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/yaml"
@@ -88,8 +89,12 @@ func build(k *koanf.Koanf) (Config, error) {
 	return c, nil
 }
 
-// resolve follows references: a route's provider, and files that hold keys.
+// resolve fills in what depends on other keys: a route's provider, files that
+// hold keys, directories.
 func (c *Config) resolve() error {
+	if c.Document.CacheDir == "" {
+		c.Document.CacheDir = filepath.Join(c.DataDir, "pdfium-cache")
+	}
 	shared, err := secret("model_api_key", c.ModelAPIKey, c.ModelAPIKeyFile)
 	if err != nil {
 		return err

@@ -1,0 +1,188 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/modelsim"
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/jobs/jobstest"
+	"github.com/sluicehq/sluice/pkg/jobs/sqlitejobs"
+)
+
+// slots is how many jobs the API runs at once in these tests.
+const slots = 8
+
+// writer posts documents with keys, and posts each again until it knows what
+// became of it, across the API's deaths.
+type writer struct {
+	client *client
+	mu     sync.Mutex
+	ids    map[int]string // accepted, by document number
+	next   int
+}
+
+func (w *writer) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		w.mu.Lock()
+		n := w.next
+		w.next++
+		w.mu.Unlock()
+		w.deliver(ctx, n)
+	}
+}
+
+// deliver posts document n until it is accepted; after an unclear answer the
+// same key must give the same job.
+func (w *writer) deliver(ctx context.Context, n int) {
+	key := fmt.Sprintf("chaos-%d", n)
+	for {
+		id, status := w.client.submit(n, key)
+		switch {
+		case status == http.StatusAccepted || status == http.StatusOK:
+			w.accepted(n, id)
+			return
+		case status == 0 || status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
+		default:
+			w.client.t.Errorf("document %d: status %d", n, status)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return // unknown: neither lost nor accepted
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (w *writer) accepted(n int, id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if old, ok := w.ids[n]; ok && old != id {
+		w.client.t.Errorf("document %d became two jobs: %s and %s", n, old, id)
+	}
+	w.ids[n] = id
+}
+
+// TestKillsLoseNoAcceptedJobAndRepeatNoFinishedOne kills the API with SIGKILL
+// again and again while documents come in and models are called.
+func TestKillsLoseNoAcceptedJobAndRepeatNoFinishedOne(t *testing.T) {
+	kills := rounds(3, 50)
+	provider := modelsim.New(modelsim.Config{
+		Models: []modelsim.Model{{Name: "sim", Latency: 60 * time.Millisecond}},
+	})
+	endpoint, err := provider.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = endpoint.Close() }()
+	a := newAPI(t, "SLUICE_PRIMARY_URL="+endpoint.URL(), "SLUICE_PRIMARY_MODEL=sim", fmt.Sprintf("SLUICE_SLOTS=%d", slots))
+	a.start()
+
+	w := &writer{client: newClient(t, a), ids: map[int]string{}}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var load sync.WaitGroup
+	for range 4 {
+		load.Go(func() { w.run(ctx) })
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	var recovery []time.Duration
+	for range kills {
+		time.Sleep(100*time.Millisecond + time.Duration(random.IntN(700))*time.Millisecond)
+		a.kill()
+		recovery = append(recovery, a.start())
+	}
+	stop()
+	load.Wait()
+	judge(t, a, w, provider, kills)
+	slices.Sort(recovery)
+	t.Logf("%d kills, %d jobs accepted, 0 lost; ready again after %s (median), %s (worst)",
+		kills, len(w.ids), recovery[len(recovery)/2].Round(time.Millisecond), recovery[len(recovery)-1].Round(time.Millisecond))
+}
+
+// judge waits until every accepted job has ended, stops the API for good, and
+// looks at what its store and its provider saw.
+func judge(t *testing.T, a *api, w *writer, provider *modelsim.Server, kills int) {
+	t.Helper()
+	c := newClient(t, a)
+	deadline := time.Now().Add(90 * time.Second)
+	var ids []jobs.ID
+	for n, id := range w.ids {
+		ids = append(ids, jobs.ID(id))
+		job := await(t, c, id, deadline)
+		if job.State != "succeeded" {
+			t.Errorf("document %d: job %s is %s (%+v)", n, id, job.State, job.Failure)
+			continue
+		}
+		if got, want := fmt.Sprint(job.Result.Data["total"]), strconv.Itoa(100+n); got != want {
+			t.Errorf("document %d: total %s, want %s", n, got, want)
+		}
+	}
+	if err := a.terminate(30 * time.Second); err != nil {
+		t.Fatalf("stop: %v", err)
+	}
+	engine, err := sqlitejobs.Open(t.Context(), sqlitejobs.Config{Dir: a.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = engine.Close() }()
+	jobstest.CheckHistories(t, engine, ids)
+	judgeCalls(t, engine, ids, provider, kills)
+}
+
+// judgeCalls compares what the provider saw with what the ledgers say: no call
+// is missing from a ledger, none is made for a job that had its answer, and
+// only what a kill cut off is made again.
+func judgeCalls(t *testing.T, engine jobs.Engine, ids []jobs.ID, provider *modelsim.Server, kills int) {
+	t.Helper()
+	known, again := 0, 0
+	for _, id := range ids {
+		rows, err := engine.Attempts(t.Context(), "", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := 0
+		for i, row := range rows {
+			if row.Kind != jobs.CallAttempt {
+				continue
+			}
+			calls++
+			if row.Outcome == jobs.AttemptOK && i != len(rows)-1 {
+				t.Errorf("job %s was worked on after it had its answer: %+v", id, rows[i:])
+			}
+		}
+		known += calls
+		again += calls - 1
+	}
+	if seen := len(provider.Calls()); seen > known {
+		t.Errorf("the provider saw %d calls, the ledgers know %d", seen, known)
+	}
+	if limit := kills * slots; again > limit {
+		t.Errorf("%d calls were made again; at most %d were under way at a kill", again, limit)
+	}
+	t.Logf("%d paid calls for %d jobs, %d of them cut off by a kill and made again", known, len(ids), again)
+}
+
+func await(t *testing.T, c *client, id string, deadline time.Time) jobView {
+	t.Helper()
+	for {
+		var job jobView
+		err := c.get("/v1/jobs/"+id+"?wait=5", &job)
+		if err == nil && job.settled() {
+			return job
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("job %s: %+v, %v", id, job, err)
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/app/config"
+)
+
+// healthcheck asks the API of the same configuration whether it is ready, for
+// container health checks.
+func healthcheck(ctx context.Context, environ []string, stderr io.Writer) int {
+	if err := ready(ctx, environ); err != nil {
+		_, _ = fmt.Fprintf(stderr, "api healthcheck: %v\n", err)
+		return exitError
+	}
+	return exitOK
+}
+
+func ready(ctx context.Context, environ []string) error {
+	c, err := config.Load(config.Sources{Environ: environ})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.Addr+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	if err := answer.Body.Close(); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: status %d", answer.StatusCode)
+	}
+	return nil
+}

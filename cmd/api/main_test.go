@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sluicehq/sluice/internal/document"
+)
+
+// pdfCache is shared by all processes that the tests start: compiling the PDF
+// parser takes seconds.
+var pdfCache string
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == document.ChildArg {
+		os.Exit(document.RunChild(context.Background(), os.Stdin, os.Stdout))
+	}
+	os.Exit(withCache(m))
+}
+
+func withCache(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "sluice-pdf")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	pdfCache = dir
+	code := m.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		_, _ = os.Stderr.WriteString(err.Error())
+		return 1
+	}
+	return code
+}
+
+// patience bounds the waits; it is reached only by a failure.
+const patience = 60 * time.Second
+
+// instance is one run of the program inside the test.
+type instance struct {
+	t     *testing.T
+	addr  string
+	admin string
+	dir   string
+	log   *safeBuffer
+	stop  func() int
+}
+
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// start runs the program with an environment of its own and waits until it is
+// ready.
+func start(t *testing.T, args []string, environ ...string) *instance {
+	t.Helper()
+	p := &instance{t: t, addr: freeAddress(t), admin: freeAddress(t), dir: filepath.Join(t.TempDir(), "data"), log: &safeBuffer{}}
+	environ = append([]string{
+		"SLUICE_ADDR=" + p.addr, "SLUICE_ADMIN_ADDR=" + p.admin, "SLUICE_DATA_DIR=" + p.dir, "SLUICE_LOG__LEVEL=trace",
+		"SLUICE_DOCUMENT__CACHE_DIR=" + pdfCache,
+	}, environ...)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, args, environ, p.log, p.log) }()
+	p.stop = sync.OnceValue(func() int { cancel(); return <-code })
+	t.Cleanup(func() {
+		if got := p.stop(); got != exitOK {
+			t.Errorf("exit code %d\n%s", got, p.log)
+		}
+		if t.Failed() {
+			t.Log(p.log)
+		}
+	})
+	deadline := time.Now().Add(patience)
+	for p.get("/readyz", nil) != http.StatusOK {
+		if time.Now().After(deadline) {
+			t.Fatalf("not ready\n%s", p.log)
+		}
+		select {
+		case c := <-code:
+			code <- c
+			t.Fatalf("ended at start with code %d\n%s", c, p.log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return p
+}
+
+// view is what the tests read of a job.
+type view struct {
+	ID      string `json:"id"`
+	State   string `json:"state"`
+	Version int64  `json:"version"`
+	Run     int    `json:"run"`
+	Result  *struct {
+		Data   map[string]any `json:"data"`
+		Fields map[string]any `json:"fields"`
+	} `json:"result"`
+	Quality *struct {
+		Tier     int      `json:"tier"`
+		Degraded bool     `json:"degraded"`
+		Reasons  []string `json:"reasons"`
+		Repaired bool     `json:"repaired"`
+	} `json:"quality"`
+	Failure *struct {
+		Class string `json:"class"`
+	} `json:"failure"`
+	Review *struct {
+		Reason     string `json:"reason"`
+		Candidates []struct {
+			Tier int `json:"tier"`
+		} `json:"candidates"`
+	} `json:"review"`
+	Notices []string `json:"notices"`
+	Code    string   `json:"code"`
+}
+
+// do sends a request and reads its JSON answer into a value, if any.
+func (p *instance) do(method, path string, header http.Header, body io.Reader, into any) int {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), method, "http://"+p.addr+path, body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if into != nil {
+		if err := json.Unmarshal(text, into); err != nil {
+			p.t.Fatalf("%s %s: status %d, not JSON: %v", method, path, answer.StatusCode, err)
+		}
+	}
+	return answer.StatusCode
+}
+
+func (p *instance) get(path string, into any) int {
+	return p.do(http.MethodGet, path, nil, nil, into)
+}
+
+// submit posts a file with options and waits for the job's end.
+func (p *instance) submit(file, options string, header http.Header) view {
+	p.t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.submitBytes(data, options, header)
+}
+
+func (p *instance) submitBytes(data []byte, options string, header http.Header) view {
+	p.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	part, err := w.CreateFormFile("document", "document")
+	if err == nil {
+		_, err = part.Write(data)
+	}
+	if err == nil {
+		err = w.WriteField("options", options)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	h := http.Header{"Content-Type": {w.FormDataContentType()}, "Prefer": {"wait=30"}}
+	for k, v := range header {
+		h[k] = v
+	}
+	var job view
+	p.do(http.MethodPost, "/v1/jobs", h, &body, &job)
+	for deadline := time.Now().Add(patience); job.ID != "" && !ended(job) && time.Now().Before(deadline); {
+		p.do(http.MethodGet, "/v1/jobs/"+job.ID+"?wait=10", header, nil, &job)
+	}
+	return job
+}
+
+func ended(j view) bool {
+	return strings.Contains("succeeded failed cancelled expired in_review", j.State)
+}
+
+const invoiceOptions = `{"schema":"invoice","lane":"interactive"}`
