@@ -501,3 +501,24 @@ func startsBefore(s string) bool {
 	r, width := utf8.DecodeLastRuneInString(s)
 	return width == 0 || unicode.IsSpace(r) || strings.ContainsRune("(:=|€$£", r)
 }
+
+// LooseNumbers finds digits that make a number wherever they stand, also glued
+// to letters or other signs: "31.00SR", "4X1.79". It is for checking that a
+// value occurs at all, not for finding values.
+func LooseNumbers(text string, max int) []Number {
+	var found []Number
+	for i := 0; i < len(text) && len(found) < max; {
+		if !isDigit(text[i]) {
+			i++
+			continue
+		}
+		end := digitRun(text, i)
+		if n, ok := parseDigits(text[i:end]); ok {
+			n.Start, n.End = i, end
+			found = append(found, n)
+		}
+		for i = end; i < len(text) && isDigit(text[i]); i++ {
+		}
+	}
+	return found
+}

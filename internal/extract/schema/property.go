@@ -158,3 +158,37 @@ func missing(list []Property, value any) []string {
 	}
 	return pointers
 }
+
+// Listed reports whether the schema lists the values that may stand at a path
+// in an answer, so that a value there need not stand in a document. The path
+// holds the tokens of a JSON pointer.
+func (s *Schema) Listed(path []string) bool {
+	at := []*jsonschema.Schema{s.compiled}
+	for _, token := range path {
+		var below []*jsonschema.Schema
+		for _, a := range alternatives(at) {
+			if p, ok := a.Properties[token]; ok {
+				below = append(below, p)
+			} else if a.Items2020 != nil {
+				below = append(below, a.Items2020)
+			}
+		}
+		at = below
+	}
+	return slices.ContainsFunc(alternatives(at), func(a *jsonschema.Schema) bool { return a.Enum != nil || a.Const != nil })
+}
+
+// maxAlternatives bounds the schemas that are followed for one path.
+const maxAlternatives = 100
+
+// alternatives adds what references and combinations of schemas lead to.
+func alternatives(list []*jsonschema.Schema) []*jsonschema.Schema {
+	for i := 0; i < len(list) && len(list) < maxAlternatives; i++ {
+		s := list[i]
+		if s.Ref != nil {
+			list = append(list, s.Ref)
+		}
+		list = append(list, slices.Concat(s.AnyOf, s.OneOf, s.AllOf)...)
+	}
+	return list
+}
