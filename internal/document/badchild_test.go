@@ -56,6 +56,11 @@ func misbehave(mode string, args []string, n int) {
 		if n == 2 {
 			hog()
 		}
+	case "dies-second": // the first document waits until the named pipe opens
+		if n == 2 {
+			os.Exit(9)
+		}
+		os.Open(args[0])
 	case "unable":
 		writeFrame('A', []byte(`{"unable":true,"broken":true}`))
 		return

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,6 +67,38 @@ func TestChildrenDieWithTheirParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitGone(t, pidfd)
+}
+
+func TestTheSecondTryIsOnAChildThatIsNew(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := newChildEvents()
+	pool := badPool(t, e, "dies-second", func(c *document.Config) { c.Children = 2 }, fifo)
+	var calls sync.WaitGroup
+	for range 2 {
+		calls.Go(func() {
+			if _, err := pool.Parse(t.Context(), smallPDF()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	next(t, e.started)
+	next(t, e.started)
+	gate, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls.Wait()
+	// Both children idle now and would die over their second document.
+	if got := parseClass(t, pool); got != "" {
+		t.Errorf("got class %q, want a text from a third child", got)
+	}
+	if err := gate.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // rawChild is a real child that the test talks to by itself.

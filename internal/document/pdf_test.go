@@ -231,6 +231,25 @@ func TestBombsAreFaults(t *testing.T) {
 	}
 }
 
+func TestAGuestOutOfMemoryCostsTheDocumentAndTheChild(t *testing.T) {
+	t.Parallel()
+	e := newChildEvents()
+	pool := newPool(t, func(c *document.Config) {
+		c.Limits.MemoryPages = 512
+		c.Limits.MaxMemory = 4 << 30 // so that PDFium's own limit comes first
+		c.Events = e.events()
+	})
+	bomb := rawPDF("", "<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R >>",
+		rawStream("/Filter /FlateDecode", deflated(t, strings.Repeat("q ", 1<<20))))
+	if _, err := pool.Parse(t.Context(), bomb); classOf(t, err) != document.ClassTooLarge {
+		t.Errorf("got %v, want class too_large", err)
+	}
+	if got := next(t, e.ended); got != "broken" {
+		t.Errorf("the child ended by %q, want broken", got)
+	}
+}
+
 func TestAHundredPagesAreRead(t *testing.T) {
 	t.Parallel()
 	pages := make([]pdftest.PageSpec, 100)
