@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -26,6 +27,18 @@ const (
 	SendBack CommandKind = "send_back"
 	// Move changes the lane of a queued or parked job.
 	Move CommandKind = "move"
+	// Claim takes a job in review for Actor until Until, or for longer if
+	// Actor holds it. While it is held, nobody else completes, rejects or
+	// sends it back; an operator's Cancel goes through.
+	Claim CommandKind = "claim"
+	// Draft saves unfinished work on a job that Actor has claimed.
+	Draft CommandKind = "draft"
+	// Unclaim gives a claimed job back to the others.
+	Unclaim CommandKind = "unclaim"
+	// Erase removes document, result, labels and a schema of its own from an
+	// ended job and leaves a tombstone with history and ledger. On an erased
+	// job it changes nothing.
+	Erase CommandKind = "erase"
 )
 
 // Command is a compare-and-swap on a job.
@@ -50,6 +63,14 @@ type Command struct {
 	Result *Result
 	// Class refines Reject; empty means [ClassRejected].
 	Class Class
+	// Until is for Claim.
+	Until time.Time
+	// Draft is for Draft: JSON of at most [MaxDraftBytes].
+	Draft json.RawMessage
+	// Operation names the bulk operation behind the command; empty without
+	// one. A command of an operation that has already been carried out on the
+	// job changes nothing and answers the job.
+	Operation ID
 }
 
 // Validate returns an error that wraps [ErrInvalid], or nil.
@@ -60,11 +81,24 @@ func (c Command) Validate() error {
 	if len(c.Reason) > MaxReasonBytes {
 		return fmt.Errorf("%w: reason has %d bytes, limit %d", ErrInvalid, len(c.Reason), MaxReasonBytes)
 	}
+	if c.Operation != "" {
+		if err := c.Operation.Validate(); err != nil {
+			return fmt.Errorf("operation: %w", err)
+		}
+	}
 	if c.Lane != nil && !c.Lane.Valid() {
 		return fmt.Errorf("%w: lane %d", ErrInvalid, *c.Lane)
 	}
 	switch c.Kind {
-	case Cancel, Requeue, Reject, SendBack:
+	case Cancel, Requeue, Reject, SendBack, Unclaim, Erase:
+	case Claim:
+		if c.Actor == "" || c.Until.IsZero() {
+			return fmt.Errorf("%w: command claim needs an actor and an end", ErrInvalid)
+		}
+	case Draft:
+		if len(c.Draft) > MaxDraftBytes || !json.Valid(c.Draft) {
+			return fmt.Errorf("%w: draft has %d bytes, want JSON of at most %d", ErrInvalid, len(c.Draft), MaxDraftBytes)
+		}
 	case Complete:
 		if err := c.Result.validate(); err != nil {
 			return fmt.Errorf("command complete: %w", err)

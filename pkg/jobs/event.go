@@ -22,6 +22,10 @@ const (
 	EventRequeued    EventType = "requeued"     // a new generation, by command
 	EventSentBack    EventType = "sent_back"    // from review to a new generation
 	EventMoved       EventType = "moved"        // to another lane
+	EventClaimed     EventType = "claimed"      // a person took the review, or took it for longer
+	EventDrafted     EventType = "drafted"      // a person saved unfinished work
+	EventUnclaimed   EventType = "unclaimed"    // a person gave the review back
+	EventErased      EventType = "erased"       // document and result were removed
 )
 
 // Event is one change of a job. Events are written in the commit of the change

@@ -23,6 +23,14 @@ type Filter struct {
 	// inclusive, until exclusive, zero is open.
 	AcceptedFrom  time.Time
 	AcceptedUntil time.Time
+	// UpdatedFrom and UpdatedUntil bound the last change in the same way: for
+	// a dead letter, when it became one.
+	UpdatedFrom  time.Time
+	UpdatedUntil time.Time
+	// Batch keeps the jobs of one batch.
+	Batch ID
+	// Reasons are the reasons of jobs in review or parked.
+	Reasons []string
 }
 
 // Match reports whether the filter selects j.
@@ -33,6 +41,10 @@ func (f Filter) Match(j Job) bool {
 		len(f.Lanes) > 0 && !slices.Contains(f.Lanes, j.Lane),
 		f.Schema != "" && j.Spec.Schema != f.Schema,
 		f.Tier != 0 && j.Tier != f.Tier,
+		f.Batch != "" && j.Batch != f.Batch,
+		len(f.Reasons) > 0 && !slices.Contains(f.Reasons, j.Reason),
+		!f.UpdatedFrom.IsZero() && j.UpdatedAt.Before(f.UpdatedFrom),
+		!f.UpdatedUntil.IsZero() && !j.UpdatedAt.Before(f.UpdatedUntil),
 		!f.AcceptedFrom.IsZero() && j.AcceptedAt.Before(f.AcceptedFrom),
 		!f.AcceptedUntil.IsZero() && !j.AcceptedAt.Before(f.AcceptedUntil):
 		return false

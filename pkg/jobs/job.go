@@ -28,6 +28,10 @@ type Job struct {
 	Fingerprint string
 	// Parent is the job that this one was made from, empty without one.
 	Parent ID
+	// Batch is the batch that the job belongs to, empty without one.
+	Batch ID
+	// Operation is the last bulk operation that changed the job.
+	Operation ID
 	// Admission is what the caller was told when the job was accepted.
 	Admission Admission
 	// Cost is the estimated service time that the scheduler charges.
@@ -103,6 +107,12 @@ type Review struct {
 	DueAt time.Time `json:"due_at"`
 	// Candidates are the answers that tiers gave and that did not stand.
 	Candidates []Candidate `json:"candidates,omitempty"`
+	// ClaimedBy is who works on it until ClaimedUntil; empty when nobody
+	// does.
+	ClaimedBy    string    `json:"claimed_by,omitempty"`
+	ClaimedUntil time.Time `json:"claimed_until,omitzero"`
+	// Draft is unfinished work of the last reviewer.
+	Draft json.RawMessage `json:"draft,omitempty"`
 }
 
 // Candidate is an answer of one tier that did not stand.

@@ -16,7 +16,7 @@ func NewJob(s Submission, seq int64, now time.Time) (Job, Event) {
 	j := Job{
 		ID: s.ID, Tenant: s.Tenant, Lane: s.Lane, State: Queued,
 		Generation: 1, Spec: s.Spec, Labels: s.Labels, Document: s.Document,
-		Key: s.Key, Fingerprint: s.Fingerprint, Parent: s.Parent,
+		Key: s.Key, Fingerprint: s.Fingerprint, Parent: s.Parent, Batch: s.Batch,
 		Admission: s.Admission, Cost: chargeable(s.Cost), Seq: seq,
 		AcceptedAt: now, EnqueuedAt: now, DeadlineAt: Stamp(s.DeadlineAt),
 	}
@@ -172,13 +172,28 @@ func (j *Job) SendOverdueToReview(p Policy, now time.Time) (Event, error) {
 // the job if the command gives it a new place in a queue. It reports whether
 // the job changed: a cancellation repeated changes nothing.
 func (j *Job) Apply(c Command, seq int64, now time.Time) (e Event, changed bool, err error) {
+	if c.Operation != "" && c.Operation == j.Operation {
+		return Event{}, false, nil
+	}
 	if c.Version != 0 && c.Version != j.Version {
 		return Event{}, false, fmt.Errorf("%w: the job has version %d, not %d", ErrConflict, j.Version, c.Version)
 	}
 	now = Stamp(now)
+	if e, changed, err = j.apply(c, seq, now); changed && c.Operation != "" {
+		j.Operation = c.Operation
+	}
+	return e, changed, err
+}
+
+// apply is Apply for a command whose version fits.
+func (j *Job) apply(c Command, seq int64, now time.Time) (Event, bool, error) {
 	switch c.Kind {
 	case Cancel:
 		return j.applyCancel(c, now)
+	case Claim, Draft, Unclaim:
+		return j.applyReview(c, now)
+	case Erase:
+		return j.applyErase(c, now)
 	case Requeue:
 		if j.State != Failed && j.State != Expired && j.State != Cancelled {
 			return j.refuse(c)
@@ -188,16 +203,25 @@ func (j *Job) Apply(c Command, seq int64, now time.Time) (e Event, changed bool,
 		if j.State != InReview {
 			return j.refuse(c)
 		}
+		if j.heldByOther(c.Actor, now) {
+			return j.refuseHeld(c)
+		}
 		return j.rerun(EventSentBack, c, seq, now), true, nil
 	case Complete:
 		if j.State != InReview && j.State != Failed && j.State != Expired && j.State != Cancelled {
 			return j.refuse(c)
+		}
+		if j.heldByOther(c.Actor, now) {
+			return j.refuseHeld(c)
 		}
 		j.Result, j.Tier, j.Failure = c.Result, 4, nil
 		return j.end(Succeeded, EventSucceeded, now, c.Reason, c.Actor), true, nil
 	case Reject:
 		if j.State != InReview {
 			return j.refuse(c)
+		}
+		if j.heldByOther(c.Actor, now) {
+			return j.refuseHeld(c)
 		}
 		class := c.Class
 		if class == "" {
@@ -237,7 +261,7 @@ func (j *Job) applyCancel(c Command, now time.Time) (Event, bool, error) {
 		return j.record(EventCancelAsked, now, c.Reason, c.Actor), true, nil
 	case Cancelled:
 		return Event{}, false, nil
-	case Succeeded, Failed, Expired:
+	case Succeeded, Failed, Expired, Erased:
 		return j.refuse(c)
 	default:
 		return j.refuse(c)

@@ -41,6 +41,7 @@ const (
 	MaxLabelBytes  = 128      // of a label's key or value
 	MaxKeyBytes    = 255      // of an idempotency key
 	MaxReasonBytes = 512      // of a command's reason
+	MaxDraftBytes  = 1 << 20  // of a reviewer's unfinished work
 )
 
 // Validate returns an error that wraps [ErrInvalid] and names the field and

@@ -18,11 +18,12 @@ const (
 	Failed    State = "failed"    // dead letter: the document's or the request's own fault, or rejected
 	Cancelled State = "cancelled" // ended by command
 	Expired   State = "expired"   // dead letter: its deadline passed while it waited
+	Erased    State = "erased"    // a tombstone: document and result are gone
 )
 
 // States lists all states in the order of a job's usual life.
 func States() []State {
-	return []State{Queued, Running, Parked, InReview, Succeeded, Failed, Cancelled, Expired}
+	return []State{Queued, Running, Parked, InReview, Succeeded, Failed, Cancelled, Expired, Erased}
 }
 
 // Valid reports whether s is one of the states.
@@ -33,7 +34,7 @@ func (s State) Valid() bool { return slices.Contains(States(), s) }
 // by command.
 func (s State) Terminal() bool {
 	switch s {
-	case Succeeded, Failed, Cancelled, Expired:
+	case Succeeded, Failed, Cancelled, Expired, Erased:
 		return true
 	case Queued, Running, Parked, InReview:
 		return false
@@ -58,8 +59,10 @@ func (s State) CanBecome(to State) bool {
 	case InReview:
 		return to == Succeeded || to == Failed || to == Queued || to == Cancelled
 	case Failed, Expired, Cancelled:
-		return to == Queued || to == Succeeded
+		return to == Queued || to == Succeeded || to == Erased
 	case Succeeded:
+		return to == Erased
+	case Erased:
 		return false
 	default:
 		return false

@@ -16,10 +16,11 @@ var table = map[jobs.State][]jobs.State{
 	jobs.Running:   {jobs.Queued, jobs.Parked, jobs.InReview, jobs.Succeeded, jobs.Failed, jobs.Cancelled},
 	jobs.Parked:    {jobs.Queued, jobs.Cancelled, jobs.Expired},
 	jobs.InReview:  {jobs.Queued, jobs.Succeeded, jobs.Failed, jobs.Cancelled},
-	jobs.Succeeded: nil,
-	jobs.Failed:    {jobs.Queued, jobs.Succeeded},
-	jobs.Cancelled: {jobs.Queued, jobs.Succeeded},
-	jobs.Expired:   {jobs.Queued, jobs.Succeeded},
+	jobs.Succeeded: {jobs.Erased},
+	jobs.Failed:    {jobs.Queued, jobs.Succeeded, jobs.Erased},
+	jobs.Cancelled: {jobs.Queued, jobs.Succeeded, jobs.Erased},
+	jobs.Expired:   {jobs.Queued, jobs.Succeeded, jobs.Erased},
+	jobs.Erased:    nil,
 }
 
 func TestTheTransitionTableIsWhatIsWrittenDown(t *testing.T) {
@@ -40,7 +41,7 @@ func TestTheTransitionTableIsWhatIsWrittenDown(t *testing.T) {
 }
 
 func TestTerminalStatesAreLeftByPeopleOnly(t *testing.T) {
-	terminal := map[jobs.State]bool{jobs.Succeeded: true, jobs.Failed: true, jobs.Cancelled: true, jobs.Expired: true}
+	terminal := map[jobs.State]bool{jobs.Succeeded: true, jobs.Failed: true, jobs.Cancelled: true, jobs.Expired: true, jobs.Erased: true}
 	dead := map[jobs.State]bool{jobs.Failed: true, jobs.Expired: true}
 	for _, s := range append(jobs.States(), "gone") {
 		if s.Terminal() != terminal[s] || s.DeadLetter() != dead[s] {

@@ -10,6 +10,9 @@ type Stats struct {
 	States map[State]int64
 	// Accepted counts all jobs ever accepted and not removed by retention.
 	Accepted int64
+	// Removed counts the jobs that retention removed since the store was
+	// made, by the state they had.
+	Removed map[State]int64
 	// Queues has a row for each lane and tenant with waiting or running jobs,
 	// ordered by lane and then tenant.
 	Queues []QueueStats
@@ -28,6 +31,9 @@ type QueueStats struct {
 	// OldestAt is when the head of the queue was enqueued; zero when nothing
 	// is queued.
 	OldestAt time.Time
+	// Service is the recent mean time that a loan of the queue held its slot,
+	// since the engine was opened; 0 before the first.
+	Service time.Duration
 }
 
 // Lane sums the queues of one lane.

@@ -22,8 +22,10 @@ type Submission struct {
 	Fingerprint string
 	Document    Document
 	// Body holds the document's bytes.
-	Body       []byte
-	Parent     ID
+	Body   []byte
+	Parent ID
+	// Batch is the batch that the job belongs to; empty for none.
+	Batch      ID
 	Admission  Admission
 	DeadlineAt time.Time
 	// Cost is the estimated service time; less than a millisecond counts as
@@ -46,6 +48,11 @@ func (s Submission) Validate() error {
 	if s.Parent != "" {
 		if err := s.Parent.Validate(); err != nil {
 			return fmt.Errorf("parent: %w", err)
+		}
+	}
+	if s.Batch != "" {
+		if err := s.Batch.Validate(); err != nil {
+			return fmt.Errorf("batch: %w", err)
 		}
 	}
 	if err := s.Spec.Validate(); err != nil {
