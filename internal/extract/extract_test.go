@@ -80,6 +80,7 @@ var invoice = jobs.Spec{Schema: "invoice"}
 const page = `Käserei Alpblick GmbH                     Rechnung
 Dorfplatz 2, 6460 Altdorf                 Rechnung Nr. KA-3307
 IBAN DE02 1203 0000 0000 2020 51          Datum 04.09.2025
+Gutschrift vom Vormonat -9,90 €
 
 Beschreibung                  Menge     Preis     Betrag
 Bergkäse, zwölf Monate            3     21,50      64,50
@@ -181,6 +182,7 @@ func TestFaultsAreNamedWithTheirPlaces(t *testing.T) {
 		{"local date", swap("2025-09-04", "04.09.2025"), tiers.FaultSchema, false, []string{"/invoice_date"}},
 		{"required invented", swap("87.47", "0"), tiers.FaultUngrounded, false, []string{"/total"}},
 		{"other sign", swap("87.47", "-87.47"), tiers.FaultUngrounded, false, []string{"/total"}},
+		{"other sign the other way", swap("87.47", "9.90"), tiers.FaultUngrounded, false, []string{"/total"}},
 		{"other day", swap("2025-09-04", "2025-09-05"), tiers.FaultUngrounded, false, []string{"/invoice_date"}},
 		{"number completed", swap("KA-3307", "KA-33070"), tiers.FaultUngrounded, false, []string{"/invoice_number"}},
 		{"part of a number", swap("KA-3307", "KA-330"), tiers.FaultUngrounded, false, []string{"/invoice_number"}},

@@ -11,7 +11,7 @@ import (
 	"github.com/sluicehq/sluice/internal/extract/literal"
 )
 
-func show(text string, ns []literal.Number) []string {
+func show(ns []literal.Number) []string {
 	var out []string
 	for _, n := range ns {
 		p, _ := n.Value(literal.StylePoint)
@@ -92,7 +92,7 @@ func TestNumbersAreReadAsPeopleWriteThem(t *testing.T) {
 		{"", nil},
 	}
 	for _, tt := range tests {
-		if diff := cmp.Diff(tt.want, show(tt.text, literal.Numbers(tt.text, 100))); diff != "" {
+		if diff := cmp.Diff(tt.want, show(literal.Numbers(tt.text, 100))); diff != "" {
 			t.Errorf("Numbers(%q) (-want +got):\n%s", tt.text, diff)
 		}
 	}
@@ -119,6 +119,14 @@ func TestNumberAcceptsEveryReadingButNoOther(t *testing.T) {
 		if got := n.Is(decimal.RequireFromString(tt.value)); got != tt.want {
 			t.Errorf("%q is %s: got %v, want %v", tt.text, tt.value, got, tt.want)
 		}
+	}
+}
+
+func TestLooseNumbersAreOnlyThoseThatNumbersLeavesAlone(t *testing.T) {
+	t.Parallel()
+	got := show(literal.LooseNumbers("31.00SR -233,47 RE-2014/504 4X1.79 12.50 2025-01-02 v2", 10))
+	if diff := cmp.Diff([]string{"31", "1.79"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -502,9 +502,10 @@ func startsBefore(s string) bool {
 	return width == 0 || unicode.IsSpace(r) || strings.ContainsRune("(:=|€$£", r)
 }
 
-// LooseNumbers finds digits that make a number wherever they stand, also glued
-// to letters or other signs: "31.00SR", "4X1.79". It is for checking that a
-// value occurs at all, not for finding values.
+// LooseNumbers finds amounts whose digits are glued to letters or other signs,
+// such as "31.00SR" and "4X1.79", and which Numbers therefore leaves alone. It
+// is for checking that a value occurs at all, not for finding values. Only
+// numbers with decimals count: whole ones are mostly parts of identifiers.
 func LooseNumbers(text string, max int) []Number {
 	var found []Number
 	for i := 0; i < len(text) && len(found) < max; {
@@ -513,7 +514,12 @@ func LooseNumbers(text string, max int) []Number {
 			continue
 		}
 		end := digitRun(text, i)
-		if n, ok := parseDigits(text[i:end]); ok {
+		n, ok := readNumber(text, i, end)
+		if ok {
+			i = n.End
+			continue
+		}
+		if n, ok = parseDigits(text[i:end]); ok && n.Decimals != 0 && !n.Spaced {
 			n.Start, n.End = i, end
 			found = append(found, n)
 		}
