@@ -86,52 +86,64 @@ func checkPDF(data []byte, at int) error {
 
 // foreignTypes are the types that are told apart only to be refused. A type
 // that is a kind of another one comes before it.
-var foreignTypes = []struct{ mime, name string }{
-	{"application/vnd.openxmlformats-officedocument.wordprocessingml.document", "a Word document (DOCX)"},
-	{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "an Excel workbook (XLSX)"},
-	{"application/vnd.openxmlformats-officedocument.presentationml.presentation", "a PowerPoint file (PPTX)"},
-	{"application/vnd.oasis.opendocument.text", "an OpenDocument text"},
-	{"application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet"},
-	{"application/epub+zip", "an e-book (EPUB)"},
-	{"application/zip", "a ZIP archive"},
-	{"application/msword", "a Word document (DOC)"},
-	{"application/vnd.ms-excel", "an Excel workbook (XLS)"},
-	{"application/vnd.ms-outlook", "an Outlook message (MSG)"},
-	{"application/x-ole-storage", "an old Office document"},
-	{"application/gzip", "a gzip archive"},
-	{"application/x-7z-compressed", "a 7-Zip archive"},
-	{"application/x-rar-compressed", "a RAR archive"},
-	{"application/x-tar", "a TAR archive"},
-	{"application/x-bzip2", "a bzip2 archive"},
-	{"application/x-xz", "an xz archive"},
-	{"application/zstd", "a Zstandard archive"},
-	{"image/jpeg", "a JPEG image"},
-	{"image/png", "a PNG image"},
-	{"image/gif", "a GIF image"},
-	{"image/webp", "a WebP image"},
-	{"image/tiff", "a TIFF image"},
-	{"image/bmp", "a BMP image"},
-	{"image/heic", "a HEIC image"},
-	{"image/heif", "a HEIF image"},
-	{"image/svg+xml", "an SVG image"},
-	{"text/html", "an HTML page"},
-	{"text/rtf", "an RTF document"},
-	{"application/postscript", "a PostScript file"},
-	{"message/rfc822", "an e-mail"},
-	{"application/vnd.microsoft.portable-executable", "a Windows program"},
-	{"application/x-elf", "a Linux program"},
-	{"application/x-mach-binary", "a macOS program"},
+var foreignTypes = []struct {
+	mime, name string
+	text       bool // written in plain characters
+}{
+	{"application/vnd.openxmlformats-officedocument.wordprocessingml.document", "a Word document (DOCX)", false},
+	{"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "an Excel workbook (XLSX)", false},
+	{"application/vnd.openxmlformats-officedocument.presentationml.presentation", "a PowerPoint file (PPTX)", false},
+	{"application/vnd.oasis.opendocument.text", "an OpenDocument text", false},
+	{"application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet", false},
+	{"application/epub+zip", "an e-book (EPUB)", false},
+	{"application/zip", "a ZIP archive", false},
+	{"application/msword", "a Word document (DOC)", false},
+	{"application/vnd.ms-excel", "an Excel workbook (XLS)", false},
+	{"application/vnd.ms-outlook", "an Outlook message (MSG)", false},
+	{"application/x-ole-storage", "an old Office document", false},
+	{"application/gzip", "a gzip archive", false},
+	{"application/x-7z-compressed", "a 7-Zip archive", false},
+	{"application/x-rar-compressed", "a RAR archive", false},
+	{"application/x-tar", "a TAR archive", false},
+	{"application/x-bzip2", "a bzip2 archive", false},
+	{"application/x-xz", "an xz archive", false},
+	{"application/zstd", "a Zstandard archive", false},
+	{"image/jpeg", "a JPEG image", false},
+	{"image/png", "a PNG image", false},
+	{"image/gif", "a GIF image", false},
+	{"image/webp", "a WebP image", false},
+	{"image/tiff", "a TIFF image", false},
+	{"image/bmp", "a BMP image", false},
+	{"image/heic", "a HEIC image", false},
+	{"image/heif", "a HEIF image", false},
+	{"image/svg+xml", "an SVG image", true},
+	{"text/html", "an HTML page", true},
+	{"text/rtf", "an RTF document", true},
+	{"application/postscript", "a PostScript file", true},
+	{"message/rfc822", "an e-mail", true},
+	{"application/vnd.microsoft.portable-executable", "a Windows program", false},
+	{"application/x-elf", "a Linux program", false},
+	{"application/x-mach-binary", "a macOS program", false},
 }
 
 // foreignType names the type of data if it is one that is not read, else "".
 // The name never contains anything from data.
+//
+// The signatures of some binary formats are two letters, so a text counts as
+// one only if that is a format written in characters ("MZ Motors" is no
+// program). A mail without MIME is a text like any other.
 func foreignType(data []byte) string {
-	detected := mimetype.Detect(data)
-	for m := detected; m != nil; m = m.Parent() {
+	head := data[:min(len(data), sampleSize)]
+	set, _ := charsetOf(head)
+	for m := mimetype.Detect(head); m != nil; m = m.Parent() {
 		for _, t := range foreignTypes {
-			if m.Is(t.mime) {
-				return t.name
+			if !m.Is(t.mime) || set != charsetUnknown && !t.text {
+				continue
 			}
+			if t.mime == "message/rfc822" && !bytes.Contains(bytes.ToLower(head), []byte("\nmime-version:")) {
+				continue
+			}
+			return t.name
 		}
 	}
 	return ""

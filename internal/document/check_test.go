@@ -102,6 +102,11 @@ func TestCheckTellsTypesByContent(t *testing.T) {
 		{"csv", []byte("pos;name;total\n1;apple;2,00\n2;pear;3,00\n"), document.TypeText, ""},
 		{"json", []byte(`{"invoice_number": "4711", "total": 12}`), document.TypeText, ""},
 
+		{"letters that are a signature", []byte("MZ Motors GmbH\nInvoice 12"), document.TypeText, ""},
+		{"mail without MIME", []byte("From: a@example.com\nSubject: Invoice\n\nTotal 12.00"), document.TypeText, ""},
+		{"xml", []byte("<?xml version=\"1.0\"?><Invoice/>"), document.TypeText, ""},
+		{"mail with attachments", []byte("From: a@example.com\nSubject: Invoice\nMIME-Version: 1.0\n\n--x"), "", document.ClassUnsupportedType},
+
 		{"nothing", nil, "", document.ClassEmpty},
 		{"one zero byte", []byte{0}, document.TypeText, document.ClassUnsupportedType},
 		{"bytes of no kind", []byte("\x01\x02\x03\x04\x05\x06\x07\x08"), document.TypeText, document.ClassUnsupportedType},
@@ -114,7 +119,7 @@ func TestCheckTellsTypesByContent(t *testing.T) {
 		{"html", []byte("<!DOCTYPE html><html><body>Invoice</body></html>"), "", document.ClassUnsupportedType},
 		{"png", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), "", document.ClassUnsupportedType},
 		{"jpeg", []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00"), "", document.ClassUnsupportedType},
-		{"windows program", []byte("MZ\x90\x00\x03"), "", document.ClassUnsupportedType},
+		{"windows program", []byte("MZ\x90\x00\x03\x00"), "", document.ClassUnsupportedType},
 		{"rtf", []byte(`{\rtf1\ansi Invoice}`), "", document.ClassUnsupportedType},
 	}
 	for _, tt := range tests {

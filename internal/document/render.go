@@ -80,7 +80,7 @@ type row struct {
 	size     float64
 }
 
-// blockOf lays out runs of one orientation. Skewed runs become a line each.
+// blockOf lays out runs of one orientation.
 func blockOf(runs []run, orient int) []row {
 	if orient == skewed {
 		return skewedRows(runs)
@@ -95,16 +95,13 @@ func blockOf(runs []run, orient int) []row {
 	return rows
 }
 
-// skewedRows puts runs that follow one another on one line.
+// skewedRows puts runs on one line, in the document's own order.
 func skewedRows(runs []run) []row {
-	var words []word
+	words := make([]word, 0, len(runs))
 	for _, r := range runs {
 		words = append(words, word{text: r.text, at: r.at, page: r.page, size: r.size, rtl: r.rtl})
 	}
-	if len(words) == 0 {
-		return nil
-	}
-	return []row{{segments: []segment{{words: words}}}}
+	return []row{{segments: []segment{newSegment(words)}}}
 }
 
 // segmentsOf cuts the words of a line at column gaps.
@@ -115,16 +112,17 @@ func segmentsOf(words []word) []segment {
 		if i < len(words) && words[i].at.x0-words[i-1].at.x1 < columnGap*min(words[i-1].size, words[i].size) {
 			continue
 		}
-		segments = append(segments, newSegment(words[start:i]))
+		segments = append(segments, newSegment(readingOrder(words[start:i])))
 		start = i
 	}
 	return segments
 }
 
 func newSegment(words []word) segment {
-	s := segment{words: readingOrder(words), x0: words[0].at.x0, width: len(words) - 1}
+	s := segment{words: words, x0: words[0].at.x0, width: len(words) - 1}
 	for _, w := range words {
 		s.width += len(w.text)
+		s.x0 = min(s.x0, w.at.x0)
 	}
 	return s
 }

@@ -6,7 +6,11 @@ package document
 // Text is a document's readable text.
 type Text struct {
 	Pages []Page `json:"pages"`
-	// Warnings names what was left out, such as "page_text_cut".
+	// Warnings names what was left out or changed, each once:
+	// page_text_cut (a page holds more than is read), words_cut (positions of
+	// the last words are missing), page_without_text (a page holds a picture
+	// and no text), text_outside_page (text that no reader sees was left out),
+	// characters_replaced (bytes that are no characters became U+FFFD).
 	Warnings []string `json:"warnings,omitempty"`
 }
 
