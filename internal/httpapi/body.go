@@ -30,9 +30,7 @@ type body struct {
 	read    int64
 }
 
-// newBody bounds r's body to limit bytes. The caller calls done after it has
-// read all of it, and not otherwise: the server reads what is left before it
-// answers, and must not do so without a deadline.
+// newBody bounds r's body to limit bytes.
 func (s *Server) newBody(w http.ResponseWriter, r *http.Request, limit int64) *body {
 	server := w
 	if x, ok := w.(*exchange); ok {
@@ -45,9 +43,11 @@ func (s *Server) newBody(w http.ResponseWriter, r *http.Request, limit int64) *b
 	}
 }
 
-// Read moves the deadline on as bytes arrive: a body that trickles ends.
+// Read moves the deadline on as bytes arrive: a body that trickles ends. The
+// server lifts the deadline when the body has ended, and not before: what no
+// route reads, it reads itself.
 func (b *body) Read(p []byte) (int, error) {
-	if now := time.Now(); b.set.IsZero() || now.Sub(b.set) > time.Second {
+	if now := time.Now(); now.Sub(b.set) > time.Second {
 		b.set = now
 		allowed := b.grace + time.Duration(float64(b.read)/minBodyRate*float64(time.Second))
 		// A writer that has no deadlines is one of a test.
@@ -57,10 +57,6 @@ func (b *body) Read(p []byte) (int, error) {
 	b.read += int64(n)
 	return n, err
 }
-
-// done lifts the deadline. Left in place, it would end the wait for a job
-// later on, because the server reads ahead to notice that a client is gone.
-func (b *body) done() { _ = b.control.SetReadDeadline(time.Time{}) }
 
 // errTooLong marks a part that is longer than its limit.
 var errTooLong = errors.New("longer than the limit")

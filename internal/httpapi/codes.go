@@ -27,6 +27,7 @@ const (
 	CodeJobNotFinished     Code = "job_not_finished"
 	CodeJobWithoutResult   Code = "job_without_result"
 	CodeStateConflict      Code = "state_conflict"
+	CodeErased             Code = "erased"
 	CodeBodyTooLarge       Code = "body_too_large"
 	CodeDocumentTooLarge   Code = "document_too_large"
 	CodeUnsupportedMedia   Code = "unsupported_media_type"
@@ -86,6 +87,7 @@ func Problems() []ProblemKind {
 		{CodeJobNotFinished, http.StatusConflict, "The job has not finished", true},
 		{CodeJobWithoutResult, http.StatusConflict, "The job ended without a result", false},
 		{CodeStateConflict, http.StatusConflict, "The job's state or version does not allow this", false},
+		{CodeErased, http.StatusGone, "The job's document and result were erased", false},
 		{CodeBodyTooLarge, http.StatusRequestEntityTooLarge, "The request body is too large", false},
 		{CodeDocumentTooLarge, http.StatusRequestEntityTooLarge, "The document is too large", false},
 		{CodeUnsupportedMedia, http.StatusUnsupportedMediaType, "The Content-Type is not supported", false},

@@ -102,7 +102,7 @@ func (s *Server) complete(ctx context.Context, c *call) (*reply[Job], error) {
 	if err != nil {
 		return nil, err
 	}
-	if j.State == jobs.Succeeded || j.State == jobs.Queued || j.State == jobs.Running || j.State == jobs.Parked {
+	if !j.State.CanBecome(jobs.Succeeded) || j.State == jobs.Running {
 		return nil, conflict(j)
 	}
 	result, err := s.humanResult(ctx, c, j, *o.data)
@@ -180,9 +180,7 @@ func (s *Server) apply(ctx context.Context, c *call, o order, cmd jobs.Command) 
 }
 
 func conflict(j jobs.Job) *Problem {
-	p := problem(CodeStateConflict, "The job is %s and has version %d.", j.State, j.Version)
-	p.State = j.State
-	return p
+	return problem(CodeStateConflict, "The job is %s and has version %d.", j.State, j.Version).in(j.State)
 }
 
 // order reads a command's body, which may be absent. more names the members

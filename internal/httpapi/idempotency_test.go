@@ -280,3 +280,25 @@ func TestMemoryForBodiesIsBounded(t *testing.T) {
 	// All of it was given back.
 	a.submit(begin + repeated("a", 1000<<10) + end)
 }
+
+func TestRefusedBodiesGiveTheirMemoryBack(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(s *setup) { s.cfg.MaxDocumentBytes, s.cfg.MaxBytesInFlight = 1<<20, 4<<20 })
+	text := repeated("a", 900<<10)
+	for range 10 {
+		body, media := form(t, "document", text, "options", "{")
+		for code, r := range map[string]request{
+			"malformed_json":   {body: body, media: media},
+			"invalid_request":  {body: strings.NewReader(`{"document":{"text":"` + text + `"}}`), media: "application/json"},
+			"document_corrupt": {body: strings.NewReader(`{"schema":"invoice","document":{"text":"corrupt` + text + `"}}`), media: "application/json"},
+		} {
+			r.method, r.path = http.MethodPost, "/v1/jobs"
+			if got := a.do(r); got.text(t, "code") != code {
+				t.Fatalf("%d %s, want %s", got.status, got.body, code)
+			}
+		}
+	}
+	for range 10 {
+		a.submit(`{"schema":"invoice","document":{"text":"` + text + `"}}`)
+	}
+}

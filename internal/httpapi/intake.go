@@ -48,12 +48,10 @@ func (s *Server) receiveForm(w http.ResponseWriter, r *http.Request, boundary st
 	if r.ContentLength > limit {
 		return tooLong(partDocument, s.cfg.MaxDocumentBytes)
 	}
-	b := s.newBody(w, r, limit)
-	f, p := readForm(b, boundary, s.cfg.MaxDocumentBytes, u.lease)
+	f, p := readForm(s.newBody(w, r, limit), boundary, s.cfg.MaxDocumentBytes, u.lease)
 	if p != nil {
 		return p
 	}
-	b.done()
 	if !f.hasDocument {
 		return problem(CodeInvalidRequest, "The part document is missing.").at("/"+partDocument, "is missing")
 	}
@@ -86,11 +84,9 @@ func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, charset string
 	if r.ContentLength > limit {
 		return nil, problem(CodeBodyTooLarge, "The limit is %d bytes.", limit)
 	}
-	b := s.newBody(w, r, limit)
-	data, err := readAll(b, r.ContentLength, limit, l)
+	data, err := readAll(s.newBody(w, r, limit), r.ContentLength, limit, l)
 	if err != nil {
 		return nil, bodyProblem(err, limit)
 	}
-	b.done()
 	return data, nil
 }

@@ -88,6 +88,12 @@ func (p *Problem) after(d time.Duration) *Problem {
 	return p
 }
 
+// in names the job's state, where it is the cause.
+func (p *Problem) in(state jobs.State) *Problem {
+	p.State = state
+	return p
+}
+
 // suggest adds what the caller could do.
 func (p *Problem) suggest(what string) *Problem {
 	p.Suggestions = append(p.Suggestions, what)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -62,19 +63,17 @@ func (s *Server) getResult(ctx context.Context, c *call) (*reply[json.RawMessage
 		return nil, err
 	}
 	switch {
-	case j.Result != nil && j.State == jobs.Succeeded:
+	case j.Result != nil:
 		c.w.Header().Set("ETag", etag(j))
 		c.w.Header().Set("Job-Quality", qualityHeader(j.Result.Quality))
 		return &reply[json.RawMessage]{Status: http.StatusOK, Body: j.Result.Data}, nil
+	case j.State == jobs.Erased:
+		return nil, problem(CodeErased, "What is left is the job's history.").in(j.State)
 	case j.State.Terminal():
-		p := problem(CodeJobWithoutResult, "The job is %s.", j.State)
-		p.State = j.State
-		return nil, p
+		return nil, problem(CodeJobWithoutResult, "The job is %s.", j.State).in(j.State)
 	default:
-		p := problem(CodeJobNotFinished, "The job is %s.", j.State)
-		p.State = j.State
-		p.RetryAfterMS = int64(pollAfter(s.progress(j))) * 1000
-		return nil, p
+		wait := time.Duration(pollAfter(s.progress(j))) * time.Second
+		return nil, problem(CodeJobNotFinished, "The job is %s.", j.State).in(j.State).after(wait)
 	}
 }
 

@@ -77,6 +77,25 @@ func TestTheResultIsTheBareData(t *testing.T) {
 	}
 }
 
+func TestAnErasedJobIsGone(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	id := a.submit(plainJob)
+	a.settle(a.lend(), success())
+	if _, err := a.engine.Apply(t.Context(), jobs.Command{Kind: jobs.Erase, Job: id}); err != nil {
+		t.Fatal(err)
+	}
+	if r := a.get("/v1/jobs/" + string(id) + "/result"); r.status != http.StatusGone || r.text(t, "code") != "erased" || r.text(t, "state") != "erased" {
+		t.Errorf("result: %d %s", r.status, r.body)
+	}
+	if r := a.get("/v1/jobs/" + string(id)); r.status != http.StatusOK || r.text(t, "state") != "erased" || strings.Contains(string(r.body), "8812") {
+		t.Errorf("job: %d %s", r.status, r.body)
+	}
+	if r := a.post("/v1/jobs/"+string(id)+"/complete", `{"data":{"number":"1"}}`); r.status != http.StatusConflict {
+		t.Errorf("complete: %d %s", r.status, r.body)
+	}
+}
+
 func TestAttemptsAndDeadLettersTellTheWholeStory(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)

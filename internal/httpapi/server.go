@@ -25,7 +25,8 @@ type Config struct {
 	// MaxDocumentBytes bounds a document; 0 means 20 MiB.
 	MaxDocumentBytes int64
 	// MaxBytesInFlight bounds the memory of all bodies that are being
-	// received or accepted; 0 means 512 MiB.
+	// received or accepted; 0 means 512 MiB, or four of the largest documents
+	// if that is more.
 	MaxBytesInFlight int64
 	// BodyGrace is how long a body may take whatever its size; 0 means 10 s.
 	// A longer one must come at 32 KiB a second.
@@ -46,7 +47,7 @@ func (c Config) WithDefaults() Config {
 		c.MaxDocumentBytes = 20 << 20
 	}
 	if c.MaxBytesInFlight == 0 {
-		c.MaxBytesInFlight = 512 << 20
+		c.MaxBytesInFlight = max(512<<20, 4*c.MaxDocumentBytes)
 	}
 	if c.BodyGrace == 0 {
 		c.BodyGrace = 10 * time.Second

@@ -146,8 +146,13 @@ func TestAWaitIsCutShortWhenTheProcessStops(t *testing.T) {
 	done := make(chan answer)
 	go func() { done <- a.post("/v1/jobs", plainJob, "Prefer", "wait=30") }()
 	eventually(t, "the request waits", func() bool { return a.watch.watchers("job_000001") == 1 })
+	started := time.Now()
 	close(a.drain)
-	if r := <-done; r.status != http.StatusAccepted || r.text(t, "state") != "queued" {
+	r := <-done
+	if took := time.Since(started); took > 10*time.Second {
+		t.Errorf("the wait went on for %s", took)
+	}
+	if r.status != http.StatusAccepted || r.text(t, "state") != "queued" {
 		t.Errorf("status %d: %s", r.status, r.body)
 	}
 }

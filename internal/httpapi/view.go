@@ -13,7 +13,7 @@ import (
 type Job struct {
 	ID     jobs.ID    `json:"id"`
 	Object string     `json:"object" doc:"Always job"`
-	State  jobs.State `json:"state" enum:"queued,running,parked,in_review,succeeded,failed,cancelled,expired"`
+	State  jobs.State `json:"state" enum:"queued,running,parked,in_review,succeeded,failed,cancelled,expired,erased"`
 	Lane   jobs.Lane  `json:"lane" enum:"critical,interactive,standard,batch"`
 	Tenant string     `json:"tenant"`
 	// Version grows with every change of the job; the ETag carries it.
@@ -115,7 +115,7 @@ func (s *Server) progress(j jobs.Job) *Progress {
 		p.Phase, p.Until, p.Gate = "waiting", j.ParkedUntil, j.Gate
 	case jobs.InReview:
 		p.Phase = "review"
-	case jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired:
+	case jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired, jobs.Erased:
 		return nil
 	}
 	return p
