@@ -53,7 +53,7 @@ func commandStates(f *fixture) {
 		jobs.SendBack: {jobs.InReview: jobs.Queued},
 		jobs.Move:     {jobs.Queued: jobs.Queued, jobs.Parked: jobs.Parked},
 	}
-	for _, from := range jobs.States() {
+	for _, from := range f.h.Features.states() {
 		for _, c := range commands("") {
 			f.run(fmt.Sprintf("%s/%s", from, c.Kind), func() {
 				name := "t_" + string(from) + "_" + string(c.Kind)

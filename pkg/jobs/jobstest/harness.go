@@ -1,6 +1,7 @@
 package jobstest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,14 @@ type Features struct {
 	// process of the store. Then every loan is taken back when the store opens,
 	// in the order of Seq; else every lease gets another period.
 	HoldersDieWithStore bool
+	// Archive engines implement [jobs.Archive], and with it what operators do
+	// to jobs beside their usual life: they erase them.
+	Archive bool
+}
+
+// states are the states that jobs of such an engine come to.
+func (f Features) states() []jobs.State {
+	return slices.DeleteFunc(jobs.States(), func(s jobs.State) bool { return s == jobs.Erased && !f.Archive })
 }
 
 // Harness makes engines of one kind.

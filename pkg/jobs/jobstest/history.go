@@ -101,7 +101,7 @@ func illegal(prev, ev jobs.Event) string {
 		return ""
 	case !prev.State.CanBecome(ev.State):
 		return fmt.Sprintf("goes from %s to %s", prev.State, ev.State)
-	case prev.State.Terminal() && !rerun && (ev.State != jobs.Succeeded || ev.Tier != 4):
+	case prev.State.Terminal() && !rerun && ev.State != jobs.Erased && (ev.State != jobs.Succeeded || ev.Tier != 4):
 		return "ends its generation twice, and not by a person"
 	case stateOf(ev.Type) != ev.State:
 		return fmt.Sprintf("leaves the job %s", ev.State)
@@ -129,6 +129,8 @@ func stateOf(t jobs.EventType) jobs.State {
 		return jobs.Cancelled
 	case jobs.EventExpired:
 		return jobs.Expired
+	case jobs.EventErased:
+		return jobs.Erased
 	case jobs.EventMoved, jobs.EventCancelAsked: // change no state
 	}
 	return ""
@@ -221,7 +223,7 @@ func countQueue(lane jobs.Lane, tenant string, all []jobs.Job) jobs.QueueStats {
 			if head.ID == "" || j.Seq < head.Seq {
 				head = j
 			}
-		case jobs.InReview, jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired: // not counted by queue
+		case jobs.InReview, jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired, jobs.Erased: // not counted by queue
 		}
 	}
 	q.OldestAt = head.EnqueuedAt

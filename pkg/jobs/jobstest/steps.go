@@ -275,6 +275,8 @@ func (f *fixture) bring(to jobs.State, with ...func(*jobs.Submission)) jobs.Job 
 		f.clock.Advance(time.Millisecond)
 		f.sweep()
 		return f.state(j.ID, jobs.Expired)
+	case jobs.Erased:
+		return f.apply(jobs.Command{Kind: jobs.Erase, Job: f.bring(jobs.Succeeded, with...).ID})
 	case jobs.Running, jobs.Parked, jobs.InReview, jobs.Succeeded, jobs.Failed:
 	}
 	j := f.submit(with...)
@@ -291,7 +293,7 @@ func (f *fixture) bring(to jobs.State, with ...func(*jobs.Submission)) jobs.Job 
 		f.finish(l, succeed())
 	case jobs.Failed:
 		f.finish(l, fail())
-	case jobs.Running, jobs.Queued, jobs.Cancelled, jobs.Expired: // there
+	case jobs.Running, jobs.Queued, jobs.Cancelled, jobs.Expired, jobs.Erased: // there
 	}
 	return f.state(j.ID, to)
 }
