@@ -13,10 +13,10 @@ type intake struct {
 	sub  jobs.Submission
 	spec string
 	file string // of a large document, written before
-	// The answer: made is the row of the job, and of it only the job when it
-	// is new.
+	// The answer. made is the job's row, which nobody changes any more, and of
+	// it only the job when it is new.
 	status jobs.AcceptStatus
-	made   row
+	made   *row
 }
 
 // Accept implements [jobs.Engine].
@@ -129,7 +129,7 @@ func (t *tx) accept(in *intake) error {
 	}
 	switch {
 	case r != nil:
-		in.replay(r)
+		t.replay(in, r)
 		return nil
 	case full != "":
 		in.status = full
@@ -150,12 +150,12 @@ func (t *tx) full(s *jobs.Submission) jobs.AcceptStatus {
 }
 
 // replay answers a submission whose key or ID is in use.
-func (in *intake) replay(r *row) {
+func (t *tx) replay(in *intake, r *row) {
 	if r.job.Tenant != in.sub.Tenant || r.job.Fingerprint != in.sub.Fingerprint {
 		in.status = jobs.KeyReused
 		return
 	}
-	in.status, in.made = jobs.Existing, *r
+	in.status, in.made = jobs.Existing, t.kept(r)
 }
 
 func (t *tx) create(in *intake, tenant int64, now time.Time) error {
@@ -174,7 +174,7 @@ func (t *tx) create(in *intake, tenant int64, now time.Time) error {
 		if r == nil {
 			return damaged("an ID is in use by no job")
 		}
-		in.replay(r)
+		t.replay(in, r)
 		return nil
 	}
 	if in.file != "" {
@@ -185,8 +185,8 @@ func (t *tx) create(in *intake, tenant int64, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	in.status, in.made = jobs.Created, row{num: j.Seq, job: j}
-	t.born(&j)
+	in.status, in.made = jobs.Created, &row{num: j.Seq, job: j}
+	t.born(&in.made.job)
 	t.events = append(t.events, ev)
 	return nil
 }

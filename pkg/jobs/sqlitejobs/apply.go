@@ -54,7 +54,7 @@ func (t *tx) apply(c jobs.Command, result string) (row, error) {
 		return after, t.note(l, after.job, ev)
 	}
 	if after.job.Result != nil {
-		after.result = result
+		after.result, after.given = result, after.job.Result
 	}
 	err = t.save(r.job, &after, ev, nil, nil, 0)
 	return after, err
@@ -66,7 +66,7 @@ func (t *tx) note(l *loan, after jobs.Job, ev jobs.Event) error {
 		return damaged("a command took job %s from its holder", after.ID)
 	}
 	line := appendEvent(nil, ev)
-	err := t.writeOne(t.st.cancelLoan, l.num, after.Version, millis(after.UpdatedAt), after.CancelReason, string(line))
+	err := t.writeOne(t.st.cancelLoan, after.Version, millis(after.UpdatedAt), after.CancelReason, string(line), l.num)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (e *Engine) PutAttempts(ctx context.Context, lease jobs.Lease, rows ...jobs
 			return err
 		}
 		lines := appendEntries(nil, l.job.Generation, es)
-		if err := t.writeOne(t.st.noteAttempts, l.num, string(lines)); err != nil {
+		if err := t.writeOne(t.st.noteAttempts, string(lines), l.num); err != nil {
 			return err
 		}
 		l.ledger = append(l.ledger, lines...)
@@ -81,9 +81,10 @@ type settlement struct {
 	result, candidates string
 	attempts           []entry
 	writes             []put
-	// The answer.
-	after row
-	loan  *loan // nil when the loan had been settled before
+	// The answer: a row that nobody changes any more, and the loan that it was,
+	// nil when that had been settled before.
+	after *row
+	loan  *loan
 }
 
 // Finish implements [jobs.Engine].
@@ -102,7 +103,7 @@ func (e *Engine) Finish(ctx context.Context, lease jobs.Lease, o jobs.Outcome) (
 	if err := e.submit(ctx, size, func(t *tx) error { return t.finish(s) }); err != nil {
 		return jobs.Job{}, err
 	}
-	j, err := e.decodeLoan(s.loan, &s.after)
+	j, err := e.decodeLoan(s.loan, s.after)
 	if err != nil {
 		return jobs.Job{}, unavailable(err)
 	}
@@ -151,7 +152,7 @@ func (e *Engine) decodeLoan(l *loan, r *row) (jobs.Job, error) {
 }
 
 func (t *tx) finish(s *settlement) error {
-	s.after, s.loan = row{}, nil
+	s.after, s.loan = nil, nil
 	l, err := t.held(s.lease)
 	if err != nil {
 		return t.finished(s, err)
@@ -170,14 +171,14 @@ func (t *tx) finish(s *settlement) error {
 	before := l.job
 	l.job = after
 	if after.Result != nil {
-		l.result = s.result
+		l.result, l.given = s.result, after.Result
 	}
 	l.candidates = s.candidates
 	l.ledger = appendEntries(l.ledger, before.Generation, s.attempts)
 	if err := t.settle(before, l, ev, s.outcome.Service); err != nil {
 		return err
 	}
-	s.after, s.loan = l.row, l
+	s.after, s.loan = &l.row, l
 	return nil
 }
 
@@ -191,6 +192,6 @@ func (t *tx) finished(s *settlement, stale error) error {
 	if r == nil || !r.job.Settled(s.lease) {
 		return stale
 	}
-	s.after = *r
+	s.after = t.kept(r)
 	return nil
 }

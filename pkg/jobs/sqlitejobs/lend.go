@@ -21,9 +21,10 @@ type waiter struct {
 	over atomic.Bool
 }
 
-// lent is a loan before it is decoded.
+// lent is a loan before it is decoded: the row as it was lent, which nobody
+// changes, and the loan, which the writer may change at once.
 type lent struct {
-	row      row
+	row      *row
 	loan     *loan
 	attempts []jobs.Attempt
 }
@@ -109,7 +110,7 @@ func (e *Engine) loans(wt *waiter) ([]jobs.Loan, error) {
 	var loans []jobs.Loan
 	for i := range wt.lent {
 		l := &wt.lent[i]
-		j, err := e.decodeLoan(l.loan, &l.row)
+		j, err := e.decodeLoan(l.loan, l.row)
 		if err != nil {
 			return nil, unavailable(err)
 		}
@@ -179,7 +180,7 @@ func (t *tx) lendOne(r *row, req jobs.LendRequest, now time.Time) (lent, error) 
 	t.lent(l)
 	t.moved(&before, j, 0)
 	t.events = append(t.events, ev)
-	return lent{row: l.row, loan: l, attempts: attempts}, nil
+	return lent{row: r, loan: l, attempts: attempts}, nil
 }
 
 // attemptsOf reads the attempts of a job's generation that earlier loans made.

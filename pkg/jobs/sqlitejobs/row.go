@@ -29,6 +29,8 @@ type row struct {
 	stored                   bool
 	historyBytes, ledgerSize int64
 	result, candidates       string // JSON
+	// given is the result as it was given, until it is read from the database.
+	given *jobs.Result
 }
 
 // The columns of a job in its tables, as they are read.
@@ -138,7 +140,9 @@ func (r *row) with(s *spec) (jobs.Job, error) {
 	j := r.job
 	s.fill(&j)
 	var err error
-	if j.Result, err = decodeResult(r.result); err != nil {
+	if r.given != nil {
+		j.Result = cloneResult(r.given)
+	} else if j.Result, err = decodeResult(r.result); err != nil {
 		return jobs.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
 	}
 	if j.Failure != nil {

@@ -2,7 +2,8 @@ package sqlitejobs
 
 import "fmt"
 
-// statements are the writer's, prepared once.
+// statements are the writer's, prepared once. Those that run for each job have
+// no numbered parameters: the driver looks the names of these up one by one.
 type statements struct {
 	begin, commit, rollback *stmt
 
@@ -28,34 +29,34 @@ func (s *statements) prepare(d *db) error {
 		{&s.commit, 0, "COMMIT"},
 		{&s.rollback, 0, "ROLLBACK"},
 		{&s.insertJob, 0, "INSERT INTO jobs (num, tenant, lane, accepted, deadline, cost, id, key, schema, fingerprint, spec) " +
-			"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING"},
-		{&s.insertDocument, 0, "INSERT INTO documents (num, file, body) VALUES (?1, ?2, ?3)"},
-		{&s.insertTenant, 0, "INSERT INTO tenants (num, name) VALUES (?1, ?2)"},
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"},
+		{&s.insertDocument, 0, "INSERT INTO documents (num, file, body) VALUES (?, ?, ?)"},
+		{&s.insertTenant, 0, "INSERT INTO tenants (num, name) VALUES (?, ?)"},
 		{&s.jobByNum, nJobColumns + 1, "SELECT " + jobColumns + ", EXISTS (SELECT 1 FROM states s WHERE s.num = j.num) " +
-			"FROM jobs j WHERE j.num = ?1"},
-		{&s.jobByID, 1, "SELECT num FROM jobs WHERE id = ?1"},
-		{&s.jobByKey, 2, "SELECT num, accepted FROM jobs WHERE tenant = ?1 AND key = ?2 ORDER BY num DESC LIMIT 1"},
-		{&s.bySeq, 1, "SELECT num FROM states WHERE seq = ?1 AND seq <> num"},
-		{&s.stateByNum, nStateColumns + 2, "SELECT " + stateColumns + ", s.candidates, s.result FROM states s WHERE s.num = ?1"},
+			"FROM jobs j WHERE j.num = ?"},
+		{&s.jobByID, 1, "SELECT num FROM jobs WHERE id = ?"},
+		{&s.jobByKey, 2, "SELECT num, accepted FROM jobs WHERE tenant = ? AND key = ? ORDER BY num DESC LIMIT 1"},
+		{&s.bySeq, 1, "SELECT num FROM states WHERE seq = ? AND seq <> num"},
+		{&s.stateByNum, nStateColumns + 2, "SELECT " + stateColumns + ", s.candidates, s.result FROM states s WHERE s.num = ?"},
 		{&s.ledger, 1, storedLedger},
 		{&s.insertLoan, 0, "INSERT INTO loans (num, version, token, worker, until, started, updated, loans, history, ledger) " +
-			"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"},
-		{&s.cancelLoan, 0, "UPDATE loans SET version = ?2, updated = ?3, cancel = ?4, history = history || ?5 WHERE num = ?1"},
-		{&s.noteAttempts, 0, "UPDATE loans SET ledger = ledger || ?2 WHERE num = ?1"},
-		{&s.deleteLoan, 0, "DELETE FROM loans WHERE num = ?1"},
+			"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
+		{&s.cancelLoan, 0, "UPDATE loans SET version = ?, updated = ?, cancel = ?, history = history || ? WHERE num = ?"},
+		{&s.noteAttempts, 0, "UPDATE loans SET ledger = ledger || ? WHERE num = ?"},
+		{&s.deleteLoan, 0, "DELETE FROM loans WHERE num = ?"},
 		{&s.putState, 0, putState},
 		{&s.spill, 0, "INSERT INTO overflow (num, part, history, ledger) " +
 			"SELECT num, (SELECT ifnull(max(part), 0) + 1 FROM overflow WHERE num = ?1), history, ledger FROM states WHERE num = ?1"},
-		{&s.emptyState, 0, "UPDATE states SET history = '', ledger = '' WHERE num = ?1"},
-		{&s.putLive, 0, "INSERT INTO live (chunk, bits) VALUES (?1, ?2) ON CONFLICT (chunk) DO UPDATE SET bits = excluded.bits"},
-		{&s.deleteLive, 0, "DELETE FROM live WHERE chunk = ?1"},
-		{&s.putMeta, 0, "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
-		{&s.record, 3, "SELECT num, version, pairs FROM records WHERE kind = ?1 AND id = ?2"},
-		{&s.putRecord, 0, "INSERT INTO records (kind, id, version, updated, pairs, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6) " +
+		{&s.emptyState, 0, "UPDATE states SET history = '', ledger = '' WHERE num = ?"},
+		{&s.putLive, 0, "INSERT INTO live (chunk, bits) VALUES (?, ?) ON CONFLICT (chunk) DO UPDATE SET bits = excluded.bits"},
+		{&s.deleteLive, 0, "DELETE FROM live WHERE chunk = ?"},
+		{&s.putMeta, 0, "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"},
+		{&s.record, 3, "SELECT num, version, pairs FROM records WHERE kind = ? AND id = ?"},
+		{&s.putRecord, 0, "INSERT INTO records (kind, id, version, updated, pairs, value) VALUES (?, ?, ?, ?, ?, ?) " +
 			"ON CONFLICT (kind, id) DO UPDATE SET version = excluded.version, updated = excluded.updated, pairs = excluded.pairs, value = excluded.value"},
-		{&s.deleteRecord, 0, "DELETE FROM records WHERE kind = ?1 AND id = ?2"},
-		{&s.insertPair, 0, "INSERT INTO record_pairs (kind, name, value, id) VALUES (?1, ?2, ?3, ?4)"},
-		{&s.deletePair, 0, "DELETE FROM record_pairs WHERE kind = ?1 AND name = ?2 AND value = ?3 AND id = ?4"},
+		{&s.deleteRecord, 0, "DELETE FROM records WHERE kind = ? AND id = ?"},
+		{&s.insertPair, 0, "INSERT INTO record_pairs (kind, name, value, id) VALUES (?, ?, ?, ?)"},
+		{&s.deletePair, 0, "DELETE FROM record_pairs WHERE kind = ? AND name = ? AND value = ? AND id = ?"},
 	} {
 		var err error
 		if *p.to, err = d.prepare(p.sql, p.columns); err != nil {
@@ -72,7 +73,7 @@ const storedLedger = `SELECT ledger FROM (SELECT part, ledger FROM overflow WHER
 // putState writes a job's state. The lines given are added to those there.
 const putState = `INSERT INTO states (num, state, lane, version, generation, seq, enqueued, started, deadline, ended,
 	updated, loans, token, tier, parked, tenant, id, class, provider, detail, history, ledger, candidates, result)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (num) DO UPDATE SET state = excluded.state, lane = excluded.lane, version = excluded.version,
 	generation = excluded.generation, seq = excluded.seq, enqueued = excluded.enqueued, started = excluded.started,
 	deadline = excluded.deadline, ended = excluded.ended, updated = excluded.updated, loans = excluded.loans,

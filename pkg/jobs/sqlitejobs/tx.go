@@ -128,6 +128,16 @@ func (t *tx) find(id jobs.ID) (*row, error) {
 	return t.load(integer(v[0]))
 }
 
+// kept is r, or a copy when it is of a job that runs: then the writer may
+// change it before the answer is read.
+func (t *tx) kept(r *row) *row {
+	if l := t.running[r.job.ID]; l != nil && &l.row == r {
+		c := *r
+		return &c
+	}
+	return r
+}
+
 // spillBytes is how much text of events and attempts a row of states may hold
 // before it moves to overflow. Adding to a row rewrites it, so a job with very
 // many changes would cost more with each.
