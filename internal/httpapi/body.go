@@ -26,7 +26,7 @@ type body struct {
 	control *http.ResponseController
 	grace   time.Duration
 	started time.Time
-	set     time.Time // when the deadline was last set
+	allowed time.Duration // since started, as the deadline is set
 	read    int64
 }
 
@@ -39,22 +39,22 @@ func (s *Server) newBody(w http.ResponseWriter, r *http.Request, limit int64) *b
 	// Deadlines of sockets are by the real clock.
 	return &body{
 		r: http.MaxBytesReader(server, r.Body, limit), control: http.NewResponseController(w),
-		grace: s.cfg.BodyGrace, started: time.Now(),
+		grace: s.cfg.BodyGrace, started: time.Now(), allowed: s.cfg.BodyGrace,
 	}
 }
 
-// Read moves the deadline on as bytes arrive: a body that trickles ends. The
-// server lifts the deadline when the body has ended, and not before: what no
-// route reads, it reads itself.
+// Read moves the deadline on as bytes arrive, to the second: a body that
+// trickles ends. The server lifts the deadline when the body has ended, and not
+// before: what no route reads, it reads itself.
 func (b *body) Read(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(b.set) > time.Second {
-		b.set = now
-		allowed := b.grace + time.Duration(float64(b.read)/minBodyRate*float64(time.Second))
+	n, err := b.r.Read(p)
+	b.read += int64(n)
+	allowed := b.grace + time.Duration(float64(b.read)/minBodyRate*float64(time.Second))
+	if err == nil && allowed >= b.allowed+time.Second {
+		b.allowed = allowed
 		// A writer that has no deadlines is one of a test.
 		_ = b.control.SetReadDeadline(b.started.Add(allowed))
 	}
-	n, err := b.r.Read(p)
-	b.read += int64(n)
 	return n, err
 }
 

@@ -171,8 +171,8 @@ func (d *decoder) usd(into *int64) func(strictjson.Value, string) {
 }
 
 func microUSD(s string) (int64, bool) {
-	whole, part, dot := strings.Cut(s, ".")
-	if len(whole) > 5 || dot && (len(part) == 0 || len(part) > 6) {
+	whole, part, _ := strings.Cut(s, ".")
+	if len(whole) > 5 || len(part) > 6 {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(whole+part+strings.Repeat("0", 6-len(part)), 10, 63)

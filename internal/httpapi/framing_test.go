@@ -2,12 +2,16 @@ package httpapi_test
 
 import (
 	"bufio"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/httpapi"
 )
 
 // rawConn speaks to the API in bytes, as no client of ours would.
@@ -143,6 +147,46 @@ func TestABodyThatTricklesIsCutOff(t *testing.T) {
 	if status, _ := c.status(); status != 0 {
 		t.Errorf("the connection stays open: %d", status)
 	}
+}
+
+func TestABodyAtAFairPaceMayTakeItsTime(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, hasty)
+	const begin, end = `{"schema":"invoice","document":{"text":"`, `"}}`
+	text := repeated("a", 100<<10) // is worth 3 s
+	c := a.dial()
+	c.send(fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s%s", post, len(begin)+len(text)+len(end), begin, text))
+	<-time.After(700 * time.Millisecond)
+	c.send(end)
+	if status, code := c.status(); status != http.StatusAccepted {
+		t.Errorf("answer is %d %s, want 202", status, code)
+	}
+}
+
+func TestTheServerHasTimeoutsAndLimits(t *testing.T) {
+	t.Parallel()
+	s, err := httpapi.New(httpapi.Config{Loopback: true}, completeDeps(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := s.HTTPServer()
+	if srv.ReadHeaderTimeout != 5*time.Second || srv.IdleTimeout != 2*time.Minute || srv.MaxHeaderBytes+4096 != 16<<10 {
+		t.Errorf("header timeout %s, idle timeout %s, %d bytes of headers", srv.ReadHeaderTimeout, srv.IdleTimeout, srv.MaxHeaderBytes)
+	}
+}
+
+func TestAnAnswerThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+	t.Parallel()
+	engine := &faulty{}
+	a := newAPI(t, func(s *setup) { s.deps.Engine = engine })
+	id := a.submit(plainJob)
+	engine.garble(json.RawMessage(`{"number":` + canary))
+	c := a.dial()
+	c.send("GET /v1/jobs/" + string(id) + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + acmeKey + "\r\n\r\n")
+	if status, code := c.status(); status != 0 {
+		t.Errorf("a stored result that is no JSON is answered %d %s", status, code)
+	}
+	eventually(t, "the panic is told of", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.panics == 1 })
 }
 
 func TestABodyThatNobodyAskedForHoldsNoConnection(t *testing.T) {

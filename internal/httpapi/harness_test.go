@@ -412,14 +412,22 @@ func (documents) Check(data []byte) (string, error) {
 // faulty is an engine whose calls fail on request.
 type faulty struct {
 	httpapi.Engine
-	mu  sync.Mutex
-	err error
+	mu   sync.Mutex
+	err  error
+	data json.RawMessage // of every result
 }
 
 func (f *faulty) fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.err = err
+}
+
+// garble makes every job read have a result with the data.
+func (f *faulty) garble(data json.RawMessage) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.data = data
 }
 
 func (f *faulty) failing() error {
@@ -439,7 +447,13 @@ func (f *faulty) Get(ctx context.Context, tenant string, id jobs.ID) (jobs.Job, 
 	if err := f.failing(); err != nil {
 		return jobs.Job{}, err
 	}
-	return f.Engine.Get(ctx, tenant, id)
+	j, err := f.Engine.Get(ctx, tenant, id)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.data != nil {
+		j.Result = &jobs.Result{Data: f.data}
+	}
+	return j, err
 }
 
 func (f *faulty) Stats(ctx context.Context) (jobs.Stats, error) {

@@ -201,6 +201,11 @@ func TestOneWaiterTooManyIsAnsweredAtOnce(t *testing.T) {
 	}
 	a.settle(a.lend(), success())
 	<-done
+	other := a.submit(plainJob)
+	go func() { done <- a.get("/v1/jobs/" + string(other) + "?wait=30") }()
+	eventually(t, "the next request waits", func() bool { return a.watch.watchers(other) == 1 })
+	a.settle(a.lend(), success())
+	<-done
 }
 
 func TestAClientThatGoesAwayEndsItsWait(t *testing.T) {
