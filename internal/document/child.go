@@ -106,7 +106,7 @@ func reply(ctx context.Context, engine *engine, limits Limits, data []byte, out 
 // tidy gives memory back after a large document, so that it is not counted
 // against the next one.
 func tidy() {
-	const large = 64 << 20
+	const large = 96 << 20
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	if m.HeapSys-m.HeapReleased > large {

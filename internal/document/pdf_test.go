@@ -118,7 +118,7 @@ func TestBadPDFsAreFaults(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, func(c *document.Config) {
 		c.Limits.MaxBytes = 2 << 20
-		c.Limits.MaxText = 200_000
+		c.Limits.MaxText = 30_000
 	})
 	pdf := pdftest.Build(invoice())
 	long := pdftest.PageSpec{}
@@ -142,7 +142,7 @@ func TestBadPDFsAreFaults(t *testing.T) {
 		{"scan", pdftest.Build(pdftest.PageSpec{Picture: true}), document.ClassNeedsOCR},
 		{"101 pages", pdftest.Build(make([]pdftest.PageSpec, 101)...), document.ClassTooManyPages},
 		{"too many bytes", append(pdf, make([]byte, 2<<20)...), document.ClassTooLarge},
-		{"too much text", pdftest.Build(slices.Repeat([]pdftest.PageSpec{long}, 60)...), document.ClassTooLarge},
+		{"too much text", pdftest.Build(slices.Repeat([]pdftest.PageSpec{long}, 10)...), document.ClassTooLarge},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestBombsAreFaults(t *testing.T) {
 		classes []string
 	}{
 		{"saved states without end", rawPDF("", catalog, pages, page,
-			rawStream("/Filter /FlateDecode", deflated(t, strings.Repeat("q ", 10<<20))), font, form("")), []string{document.ClassTooLarge}},
+			rawStream("/Filter /FlateDecode", deflated(t, strings.Repeat("q ", 3<<20))), font, form("")), []string{document.ClassTooLarge}},
 		{"form that draws itself twice", rawPDF("", catalog, pages, page, rawStream("", "/X Do"), font, form("/X Do /X Do")),
 			[]string{document.ClassTooLarge, document.ClassTimeout, document.ClassCorrupt}},
 		{"deep nesting", rawPDF("", catalog, pages, page, rawStream("", strings.Repeat("[", 1<<20)), font, form("")),

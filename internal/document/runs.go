@@ -108,8 +108,7 @@ func (c *runCutter) start(g glyph, place rect) run {
 	x, y := c.sheet.point(g.x, g.y)
 	origin := upright(rect{x, y, x, y}, orient, width, height)
 	at := upright(place, orient, width, height)
-	// Tight boxes of rotated text may be flat; the font size bounds a line's
-	// height whatever the font says.
+	// A hostile font size must not make the whole page one line.
 	return run{
 		text: []rune{g.r}, at: at, base: origin.y0, size: min(max(g.size, 0.5), height, 1000),
 		page: place, orient: orient, rtl: isRTL(g.r), lastLeft: at.x0,
