@@ -3,7 +3,8 @@
 # it the examples again and again, so that jobs fall through the tiers before
 # your eyes. Everything stays on this machine; Ctrl-C ends it.
 #
-#   DEMO_ROUNDS  rounds of examples (default 4; 0 goes on until Ctrl-C)
+#   DEMO_SECONDS  how long examples are sent (default 60: each minute has a time
+#                 when only the primary is down and one when both models are)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 data=$(mktemp -d) || exit 1
@@ -36,11 +37,14 @@ done
 echo "Sluice listens on $SLUICE_URL. Its simulated provider has a bad day: the primary times out,"
 echo "rate-limits, sends broken JSON and is down for 15 seconds of every minute."
 
+end=$(($(date +%s) + ${DEMO_SECONDS:-60}))
 round=1
-while [ "${DEMO_ROUNDS:-4}" -eq 0 ] || [ "$round" -le "${DEMO_ROUNDS:-4}" ]; do
+while :; do
 	printf '\n== Round %s\n' "$round"
 	SLUICE_RUN=$(date +%s) SLUICE_WAIT=60 examples/submit.sh
+	[ "$(date +%s)" -ge "$end" ] && break
 	round=$((round + 1))
+	sleep 5
 done
 
 printf '\n== What needs an operator: bin/dlqctl ls\n'
