@@ -1,0 +1,144 @@
+package powerfs
+
+import (
+	"sync"
+	"syscall"
+	"time"
+)
+
+// SectorSize is the size in bytes of what a disk writes wholly or not at all.
+const SectorSize = 512
+
+// maxFile is the size in bytes that no file exceeds, so that a mistake of the
+// program under test does not take the machine's memory.
+const maxFile = 1 << 30
+
+// Disk is a disk in memory. Its methods are safe for concurrent use.
+type Disk struct {
+	mu   sync.Mutex
+	root *node
+	last uint64 // the newest node's ID
+	ops  uint64 // the newest operation on directories
+	off  chan struct{}
+	// fuse counts down the changes until the power goes off; 0 means never.
+	fuse int
+}
+
+// New returns an empty disk.
+func New() *Disk {
+	d := &Disk{off: make(chan struct{})}
+	d.root = d.node(syscall.S_IFDIR | 0o755)
+	return d
+}
+
+// PowerOff lets every later operation on the disk fail with EIO.
+func (d *Disk) PowerOff() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.powerOff()
+}
+
+func (d *Disk) powerOff() {
+	if !d.isOff() {
+		close(d.off)
+	}
+}
+
+func (d *Disk) isOff() bool {
+	select {
+	case <-d.off:
+		return true
+	default:
+		return false
+	}
+}
+
+// Off is closed when the power is off.
+func (d *Disk) Off() <-chan struct{} { return d.off }
+
+// PowerOffAfter lets the power go off with the n-th change from now, which
+// happens but is answered with EIO. Changes are writes, new sizes, made, removed
+// and renamed entries, and fsyncs. n must be positive.
+func (d *Disk) PowerOffAfter(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fuse = n
+}
+
+// Bytes is how much all files hold.
+func (d *Disk) Bytes() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.root.bytes()
+}
+
+// change carries out do unless the power is off. do answers 0 when it changed
+// something.
+func (d *Disk) change(do func() syscall.Errno) syscall.Errno {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.isOff() {
+		return syscall.EIO
+	}
+	if errno := do(); errno != 0 {
+		return errno
+	}
+	if d.fuse > 0 {
+		if d.fuse--; d.fuse == 0 {
+			d.powerOff()
+			return syscall.EIO // nobody is left to hear that it happened
+		}
+	}
+	return 0
+}
+
+// look carries out do, which changes nothing, unless the power is off.
+func (d *Disk) look(do func() syscall.Errno) syscall.Errno {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.isOff() {
+		return syscall.EIO
+	}
+	return do()
+}
+
+// node makes a file or directory without a name.
+func (d *Disk) node(mode uint32) *node {
+	d.last++
+	n := &node{id: d.last, mode: mode, mtime: time.Now()}
+	if mode&syscall.S_IFMT == syscall.S_IFDIR {
+		n.dir = &dir{entries: make(map[string]*node), durable: make(map[string]*node)}
+	} else {
+		n.file = new(file)
+	}
+	return n
+}
+
+// operation numbers an operation on directories.
+func (d *Disk) operation() uint64 {
+	d.ops++
+	return d.ops
+}
+
+// node is a file or a directory, without its name. Exactly one of file and dir
+// is set.
+type node struct {
+	id    uint64
+	mode  uint32
+	mtime time.Time
+	file  *file
+	dir   *dir
+	// known counts how often the kernel was told of the node; see Forget.
+	known uint64
+}
+
+func (n *node) bytes() int64 {
+	if n.file != nil {
+		return int64(len(n.file.data))
+	}
+	var sum int64
+	for _, child := range n.dir.entries {
+		sum += child.bytes()
+	}
+	return sum
+}
