@@ -349,8 +349,8 @@ func TestBadInputGetsAClearProblemAndMakesNoJob(t *testing.T) {
 	if err != nil || stats.Accepted != 1 || stats.States[jobs.Queued] != 1 {
 		t.Errorf("%d jobs were accepted, error %v; want the one that waits", stats.Accepted, err)
 	}
-	if a.panics != 1 || len(a.failures) != 0 {
-		t.Errorf("%d panics and failures %v were told of, want the one panic", a.panics, a.failures)
+	if a.panics != 1 || len(a.failures) != 1 {
+		t.Errorf("%d panics and failures %v were told of, want those of the checker", a.panics, a.failures)
 	}
 }
 

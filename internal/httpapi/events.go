@@ -20,8 +20,8 @@ type Events struct {
 	Replayed func(tenant string)
 	// KeyReused is told of an idempotency key sent with another payload.
 	KeyReused func(tenant string)
-	// StoreFailed is told of an engine call that failed through no fault of
-	// the request.
+	// StoreFailed is told of a call of the engine, or of another part behind
+	// the API, that failed through no fault of the request.
 	StoreFailed func(requestID string, err error)
 	// Panicked is told of a request that panicked. The panic's value is left
 	// out, because it may hold anything.

@@ -95,9 +95,9 @@ func (s *Server) accept(ctx context.Context, c *call, key string) (accepted, err
 		return accepted{}, p
 	}
 	defer u.release()
-	sub, p := s.submission(c, u, key)
-	if p != nil {
-		return accepted{}, p
+	sub, err := s.submission(c, u, key)
+	if err != nil {
+		return accepted{}, err
 	}
 	req := backpressure.Request{
 		Lane: sub.Lane, Tenant: c.Name, Client: c.keyID, DeadlineAt: sub.DeadlineAt, MaxQueued: c.MaxQueued, Jitter: s.deps.Jitter(),
@@ -140,7 +140,7 @@ func (s *Server) acceptance(sub jobs.Submission, d backpressure.Decision, a jobs
 	case jobs.EngineFull:
 		return accepted{}, problem(CodeEngineFull, "The server holds as many waiting jobs as it is set up for.").after(30 * time.Second)
 	default:
-		return accepted{}, problem(CodeInternal, "The error was recorded under the request id.")
+		return accepted{}, fmt.Errorf("the engine answered a submission with status %.32q", a.Status)
 	}
 }
 
@@ -179,8 +179,9 @@ func (s *Server) keyReused(tenant string) *Problem {
 		at("Idempotency-Key", "was used with another request")
 }
 
-// submission checks what was received and makes a submission of it.
-func (s *Server) submission(c *call, u *upload, key string) (jobs.Submission, *Problem) {
+// submission checks what was received and makes a submission of it. An error
+// that is no problem says that a part of ours failed.
+func (s *Server) submission(c *call, u *upload, key string) (jobs.Submission, error) {
 	o, lane := u.options, u.options.lane()
 	if !c.mayUse(lane) {
 		return jobs.Submission{}, laneNotAllowed(c.Tenant)
@@ -189,7 +190,7 @@ func (s *Server) submission(c *call, u *upload, key string) (jobs.Submission, *P
 	doc := jobs.Document{SHA256: hex.EncodeToString(hash[:]), Size: int64(len(u.document))}
 	fingerprint, err := o.fingerprint(c.Name, doc.SHA256)
 	if err != nil {
-		return jobs.Submission{}, problem(CodeInternal, "The error was recorded under the request id.")
+		return jobs.Submission{}, err
 	}
 	spec, err := s.deps.Schemas.Resolve(o.spec())
 	if err != nil {
@@ -216,11 +217,12 @@ func laneNotAllowed(t Tenant) *Problem {
 	return problem(CodeLaneNotAllowed, "Your key may use %s.", strings.Join(names, ", ")).at("/lane", "is not allowed")
 }
 
-func schemaProblem(err error) *Problem {
+// schemaProblem turns a schema's fault into a problem; another error stays.
+func schemaProblem(err error) error {
 	fault, ok := errors.AsType[*SchemaFault](err)
 	switch {
 	case !ok:
-		return problem(CodeInternal, "The error was recorded under the request id.")
+		return fmt.Errorf("resolve schema: %w", err)
 	case fault.Unknown:
 		return problem(CodeUnknownSchema, "%s", fault.Detail).at("/schema", "is not registered")
 	default:
@@ -228,10 +230,12 @@ func schemaProblem(err error) *Problem {
 	}
 }
 
-func documentProblem(err error) *Problem {
+// documentProblem turns a document's fault into a problem; another error
+// stays.
+func documentProblem(err error) error {
 	fault, ok := errors.AsType[*DocumentFault](err)
 	if !ok {
-		return problem(CodeInternal, "The error was recorded under the request id.")
+		return fmt.Errorf("check document: %w", err)
 	}
 	return problem(faultCode(fault.Class), "%s", fault.Detail).at("/document", "is refused")
 }

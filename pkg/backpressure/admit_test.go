@@ -212,12 +212,12 @@ func TestAWithdrawnAdmissionDoesNotCount(t *testing.T) {
 
 func TestTenantsShareALaneByWeight(t *testing.T) {
 	t.Parallel()
-	c := fleet(t, row(jobs.Standard, "heavy", 90), row(jobs.Standard, "light", 90))
+	c := fleet(t, row(jobs.Standard, "heavy", 91), row(jobs.Standard, "light", 91))
 	c.SetWeights(map[string]int{"heavy": 3})
 	heavy, _ := c.ETA(jobs.Standard, "heavy", start(), start())
 	light, _ := c.ETA(jobs.Standard, "light", start(), start())
-	if heavy != 60 || light != 90 { // the light one waits for all of the backlog
-		t.Errorf("waits are %g and %g s, want 60 and 90", heavy, light)
+	if heavy != 60 || light != 91 { // the light one waits for all of the backlog
+		t.Errorf("waits are %g and %g s, want 60 and 91", heavy, light)
 	}
 }
 
@@ -271,7 +271,7 @@ func TestTheETAOfAWaitingJobCountsTheJobsBeforeIt(t *testing.T) {
 	for _, tc := range []struct {
 		enqueued time.Duration
 		want     float64
-	}{{-100 * time.Second, 0}, {-50 * time.Second, 25}, {0, 50}, {-time.Hour, 0}, {time.Hour, 50}} {
+	}{{-100 * time.Second, 0}, {-50 * time.Second, 25}, {0, 49.5}, {-time.Hour, 0}, {time.Hour, 49.5}} {
 		got, known := c.ETA(jobs.Standard, "a", now.Add(tc.enqueued), now)
 		if !known || got != tc.want {
 			t.Errorf("a job enqueued %s ago starts in %g s (known %t), want %g", -tc.enqueued, got, known, tc.want)

@@ -126,9 +126,10 @@ func freshness(at, now time.Time) Freshness {
 
 // worse is the older of two.
 func worse(a, b Freshness) Freshness {
-	order := map[Freshness]int{SignalsFresh: 0, SignalsStale: 1, SignalsBlind: 2, SignalsNone: 3}
-	if order[b] > order[a] {
-		return b
+	for _, f := range []Freshness{SignalsNone, SignalsBlind, SignalsStale} {
+		if a == f || b == f {
+			return f
+		}
 	}
-	return a
+	return SignalsFresh
 }

@@ -171,14 +171,14 @@ func (q *queues) recentWeight(k queueKey) int {
 	return max(q.activeWeight(k), q.peaks[k.lane].maxSince(q.at.Add(-activeWindow)))
 }
 
-// ahead estimates how many jobs of k's queue were enqueued before enqueued, as
-// if they had come in evenly.
+// ahead estimates how many jobs of k's queue were enqueued before one that was
+// enqueued then, as if they had come in evenly.
 func (q *queues) ahead(k queueKey, enqueued time.Time) float64 {
 	depth, oldest := q.depth(k), q.rows[k].OldestAt
 	span := q.at.Sub(oldest)
 	switch {
 	case oldest.IsZero() || !enqueued.Before(q.at) || span <= 0:
-		return float64(depth)
+		return float64(max(depth-1, 0)) // without the job itself
 	case !enqueued.After(oldest):
 		return 0
 	default:
