@@ -187,10 +187,10 @@ func (x *lexicon) numberRank(words []string) (k rank, credit bool) {
 		case x.numberNames[w]:
 			document, number = true, true
 		case isDocumentWord(w):
-			document = true
-			if number && last {
-				number = false // "No. Invoice": what follows is unclear
+			if document && number {
+				return noRank, false // "Invoice no INV": the identifier has begun
 			}
+			document = true
 		case x.numberWords[w]:
 			number = true
 		case x.quiet[w] && !last:

@@ -1,6 +1,6 @@
 package rules
 
-import "strings"
+import "github.com/sluicehq/sluice/internal/extract/literal"
 
 // moneyPicks turns the verdict on the amounts into picks.
 func (r *reader) moneyPicks(v verdict, l *ledger) (total, subtotal, tax pick) {
@@ -65,21 +65,23 @@ func (r *reader) foundAmounts(l *ledger, roles ...role) []found {
 }
 
 // currencyPick takes the currency under its own label, or the one that stands
-// beside the amounts.
+// beside the amounts. The two must not contradict each other.
 func (r *reader) currencyPick(texts textIndex) pick {
-	beside, mark, ok := r.currency()
+	var labelled []found
 	for _, l := range sortedKeys(r.words.currencies) {
-		for _, f := range texts[l] {
-			code := strings.TrimSpace(f.key)
-			if len(code) != 3 || code != strings.ToUpper(code) || ok && beside != code {
-				return pick{reason: reasonAmbiguous}
-			}
-			f.value, f.key, f.confidence = code, code, 0.95
-			return pick{best: &f}
+		labelled = append(labelled, texts[l]...)
+	}
+	beside, mark, ok := r.currency()
+	if len(labelled) == 0 {
+		if !ok {
+			return pick{reason: reasonMissing}
 		}
+		return pick{best: &found{value: beside, key: beside, mark: mark, label: label{start: -1}, confidence: 0.9}}
 	}
-	if !ok {
-		return pick{reason: reasonMissing}
+	p := onlyOne(labelled, nil)
+	if p.best == nil || !literal.IsCurrencyCode(p.best.key) || ok && beside != p.best.key {
+		return pick{reason: reasonAmbiguous, others: labelled}
 	}
-	return pick{best: &found{value: beside, key: beside, mark: mark, label: label{start: -1}, confidence: 0.9}}
+	p.best.confidence = 0.95
+	return p
 }

@@ -1,6 +1,10 @@
 package rules
 
-import "github.com/shopspring/decimal"
+import (
+	"slices"
+
+	"github.com/shopspring/decimal"
+)
 
 // proof says how a total was found to add up.
 type proof struct {
@@ -8,6 +12,7 @@ type proof struct {
 	ok                   bool
 	how                  string
 	rounded              bool
+	fromSubtotal         bool // a printed subtotal is part of the sum
 }
 
 // prove looks for a sum that gives v: subtotal and tax, with or without what
@@ -45,12 +50,13 @@ func (l *ledger) proveSum(v decimal.Decimal) proof {
 		taxes = []decimal.Decimal{decimal.Zero}
 	}
 	noTax := l.taxFree() && len(l.byRole[taxRole]) > 0
-	subtotals := distinct(append(sums(l.byRole[subtotalRole]), l.values(netTotalRole, totalRole)...))
+	printed := sums(l.byRole[subtotalRole])
+	subtotals := distinct(slices.Concat(printed, l.values(netTotalRole, totalRole)))
 	for _, e := range l.steps() {
 		for _, s := range subtotals {
 			for _, t := range taxes {
 				if s.Add(t).Add(e.by).Equal(v) && (!s.Equal(v) || noTax) && (e.by.IsZero() || l.precedes(s, v)) {
-					return proof{total: v, subtotal: s, tax: t, ok: true, how: "sum", rounded: e.rounded}
+					return proof{total: v, subtotal: s, tax: t, ok: true, how: "sum", rounded: e.rounded, fromSubtotal: slices.ContainsFunc(printed, s.Equal)}
 				}
 			}
 		}

@@ -121,12 +121,62 @@ func TestTrapsAreNeverComplete(t *testing.T) {
 	}
 }
 
-func total(o rules.Outcome) string {
-	var data map[string]json.RawMessage
-	if json.Unmarshal(o.Result.Data, &data) != nil {
-		return "no data"
+func TestSchemasOfOnesOwnAreReadByTheirNames(t *testing.T) {
+	t.Parallel()
+	s := inline(t, `{"type":"object","required":["batchNumber","tested_on","moisture"],"properties":{
+		"batchNumber":{"type":"string","pattern":"^[A-Z]-[0-9]+$"},"tested_on":{"type":"string","format":"date"},
+		"moisture":{"title":"Moisture content","type":"number","maximum":100},"inspector":{"type":"string"},
+		"total":{"type":"integer"},"passed":{"type":"boolean"},"samples":{"type":"array","items":{"type":"string"}}}}`)
+	tests := []struct {
+		name, text, data string
+		reasons          []string
+	}{
+		{"found", "Batch number: K-77        Tested on: 2 May 2025\nMoisture content     12.4 %\nMoisture content: 12.4\nInspector\nR. Okafor\nTotal: 40\n",
+			`{"batchNumber":"K-77","inspector":"R. Okafor","moisture":12.4,"tested_on":"2025-05-02","total":40}`, nil},
+		{"two values", "Batch number: K-77\nBatch number: K-78\nTested on: 2 May 2025\nMoisture content: 12.4\n",
+			`{"moisture":12.4,"tested_on":"2025-05-02"}`, []string{"ambiguous:/batchNumber"}},
+		{"does not fit", "Batch number: 77\nTested on: 2 May 2025\nMoisture content: 120\n",
+			`{"tested_on":"2025-05-02"}`, []string{"unfit:/batchNumber", "unfit:/moisture"}},
+		{"part of a label", "Old batch number: K-77\nLast tested on: 2 May 2025\nMoisture content at arrival: 12.4\n",
+			`{}`, []string{"missing:/batchNumber", "missing:/moisture", "missing:/tested_on"}},
 	}
-	return string(data["total"])
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := rules.New().Run(pages(tt.text), s)
+			if string(o.Result.Data) != tt.data || o.Complete != (len(tt.reasons) == 0) {
+				t.Errorf("complete %v: %s", o.Complete, o.Result.Data)
+			}
+			if diff := cmp.Diff(tt.reasons, o.Reasons); diff != "" {
+				t.Errorf("reasons: %s", diff)
+			}
+		})
+	}
+}
+
+func TestRequiredPropertiesThatRulesCannotReadAreNamed(t *testing.T) {
+	t.Parallel()
+	s := inline(t, `{"type":"object","required":["passed"],"properties":{"passed":{"type":"boolean"}}}`)
+	o := rules.New().Run(pages("Passed: yes\n"), s)
+	if diff := cmp.Diff([]string{"unsupported_kind:/passed"}, o.Reasons); diff != "" || o.Complete {
+		t.Error(diff)
+	}
+}
+
+func TestCitationsPointAtTheWords(t *testing.T) {
+	t.Parallel()
+	text := "Invoice no: A-1   Invoice date: 2025-01-02\nTotal             9.50\n"
+	p := document.Page{Number: 3, Text: text}
+	at := strings.Index(text, "9.50")
+	p.Words = []document.Word{
+		{Start: at - 18, End: at - 13, Box: document.Box{X0: 0.1, Y0: 0.5, X1: 0.2, Y1: 0.52}},
+		{Start: at, End: at + 4, Box: document.Box{X0: 0.4, Y0: 0.5, X1: 0.5, Y1: 0.52}},
+	}
+	o := rules.New().Run(document.Text{Pages: []document.Page{p}}, invoiceSchema(t))
+	c := o.Result.Fields["/total"].Citations[0]
+	if c.Page != 3 || c.Text != "Total 9.50" || c.Box == nil || *c.Box != [4]float64{0.1, 0.5, 0.5, 0.52} {
+		t.Errorf("got %+v", c)
+	}
 }
 
 func FuzzRun(f *testing.F) {

@@ -42,7 +42,7 @@ func (l *ledger) judge() verdict {
 	if v.total != nil {
 		v = l.round(v)
 	}
-	if v.total != nil && (l.contradictsCash(v.total.value) || l.isNet(v.total.value)) {
+	if v.total != nil && l.contradicts(v) {
 		return verdict{reason: reasonMismatch}
 	}
 	return v
@@ -130,9 +130,6 @@ func (l *ledger) unproven() verdict {
 		return verdict{reason: reasonMismatch}
 	}
 	t := best(candidates, candidates[0].value)
-	if whole := l.values(subtotalRole); len(whole) == 1 && !whole[0].Equal(t.value) {
-		return verdict{reason: reasonMismatch}
-	}
 	if others := l.values(dueRole, netTotalRole); len(others) > 1 || len(others) == 1 && !others[0].Equal(t.value) {
 		return verdict{reason: reasonAmbiguous}
 	}
@@ -163,11 +160,36 @@ func (l *ledger) round(v verdict) verdict {
 		if m == nil {
 			return open
 		}
-		return verdict{total: m, subtotal: v.subtotal, tax: v.tax, proof: proof{total: after, ok: true, how: "sum", rounded: true}}
+		return verdict{total: m, subtotal: v.subtotal, tax: v.tax, proof: proof{total: after, ok: true, how: "sum", rounded: true, fromSubtotal: true}}
 	case printedBefore && !printedAfter:
 		return v
 	}
 	return open
+}
+
+// contradicts reports whether other amounts speak against a total, however it
+// was found.
+func (l *ledger) contradicts(v verdict) bool {
+	t := v.total.value
+	return l.contradictsCash(t) || l.isNet(t) || !v.proof.fromSubtotal && l.contradictsSubtotal(t)
+}
+
+// contradictsSubtotal reports whether the one subtotal of the document does not
+// lead to v, with or without the tax.
+func (l *ledger) contradictsSubtotal(v decimal.Decimal) bool {
+	whole := l.values(subtotalRole)
+	if len(whole) != 1 {
+		return false
+	}
+	taxes := append(sums(l.byRole[taxRole]), decimal.Zero)
+	for _, e := range l.steps() {
+		for _, t := range taxes {
+			if whole[0].Add(t).Add(e.by).Equal(v) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // contradictsCash reports whether the cash given and the change back say that
