@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/document/pdftest"
 )
 
 // readme holds the shell blocks of the README in order.
@@ -68,8 +70,12 @@ func build(t *testing.T) *built {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
+	compiled, err := pdftest.CacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.env = append(os.Environ(), "PATH="+filepath.Join(b.dir, "path")+":"+os.Getenv("PATH"),
-		"SLUICE_ADDR="+b.addr, "SLUICE_ADMIN_ADDR=off", "SLUICE_URL=http://"+b.addr, "SLUICE_SERVER=http://"+b.addr)
+		"SLUICE_ADDR="+b.addr, "SLUICE_ADMIN_ADDR=off", "SLUICE_DOCUMENT__CACHE_DIR="+compiled, "SLUICE_URL=http://"+b.addr, "SLUICE_SERVER=http://"+b.addr)
 	return b
 }
 

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/document/pdftest"
 )
 
 // binaries are built once for all tests of the package.
@@ -74,10 +76,15 @@ type api struct {
 
 func newAPI(t *testing.T, environ ...string) *api {
 	t.Helper()
+	compiled, err := pdftest.CacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := &api{t: t, addr: freeAddress(t), dir: filepath.Join(t.TempDir(), "data")}
 	a.environ = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"SLUICE_ADDR=" + a.addr, "SLUICE_ADMIN_ADDR=off", "SLUICE_DATA_DIR=" + a.dir, "SLUICE_LOG__FORMAT=json",
+		"SLUICE_DOCUMENT__CACHE_DIR=" + compiled,
 	}, environ...)
 	t.Cleanup(func() {
 		a.kill()

@@ -18,32 +18,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluicehq/sluice/internal/document"
+	"github.com/sluicehq/sluice/internal/document/pdftest"
 )
-
-// pdfCache is shared by all processes that the tests start: compiling the PDF
-// parser takes seconds.
-var pdfCache string
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == document.ChildArg {
 		os.Exit(document.RunChild(context.Background(), os.Stdin, os.Stdout))
 	}
-	os.Exit(withCache(m))
-}
-
-func withCache(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "sluice-pdf")
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	pdfCache = dir
-	code := m.Run()
-	if err := goleak.Find(); code == 0 && err != nil {
-		_, _ = os.Stderr.WriteString(err.Error())
-		return 1
-	}
-	return code
+	goleak.VerifyTestMain(m)
 }
 
 // patience bounds the waits; it is reached only by a failure.
@@ -93,7 +75,7 @@ func start(t *testing.T, args []string, environ ...string) *instance {
 	p := &instance{t: t, addr: freeAddress(t), admin: freeAddress(t), dir: filepath.Join(t.TempDir(), "data"), log: &safeBuffer{}}
 	environ = append([]string{
 		"SLUICE_ADDR=" + p.addr, "SLUICE_ADMIN_ADDR=" + p.admin, "SLUICE_DATA_DIR=" + p.dir, "SLUICE_LOG__LEVEL=trace",
-		"SLUICE_DOCUMENT__CACHE_DIR=" + pdfCache,
+		"SLUICE_DOCUMENT__CACHE_DIR=" + compiledParser(t),
 	}, environ...)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	code := make(chan int, 1)
@@ -120,6 +102,16 @@ func start(t *testing.T, args []string, environ ...string) *instance {
 		}
 	}
 	return p
+}
+
+// compiledParser is a cache that tests share: compiling takes seconds.
+func compiledParser(t *testing.T) string {
+	t.Helper()
+	dir, err := pdftest.CacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // view is what the tests read of a job.

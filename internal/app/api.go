@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -64,6 +65,8 @@ func RunAPI(ctx context.Context, p Parts) error {
 // serve listens, works, and stops.
 func (s *process) serve(ctx context.Context, api *http.Server, w *worker.Worker, drain chan struct{}) error {
 	admin := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: closeWithin}
+	api.ErrorLog = log.New(s.Log.With().Str("component", "http").Logger(), "", 0)
+	admin.ErrorLog = api.ErrorLog
 	listeners, err := s.listen(ctx)
 	if err != nil {
 		return err
@@ -161,9 +164,6 @@ func closeServers(ctx context.Context, servers ...*http.Server) {
 func (s *process) httpConfig() httpapi.Config {
 	c := httpapi.Config{
 		Version: s.Version, Loopback: config.Loopback(s.Config.Addr), MaxDocumentBytes: s.Config.MaxDocumentBytes,
-	}
-	if s.Config.MaxDocumentBytes > c.WithDefaults().MaxBytesInFlight/4 {
-		c.MaxBytesInFlight = 4 * s.Config.MaxDocumentBytes
 	}
 	if !s.Config.Primary.Configured() && !s.Config.Fallback.Configured() {
 		c.Notices = append(c.Notices, NoticeNoModel)

@@ -48,6 +48,7 @@ type process struct {
 	control *backpressure.Controller
 	fleet   *fleet
 
+	warm     func(ctx context.Context) // nil without a worker
 	stats    atomic.Pointer[jobs.Stats]
 	beatNow  chan struct{} // a gate closed: tell the others at once; capacity 1
 	draining atomic.Bool

@@ -36,6 +36,9 @@ func every(ctx context.Context, period time.Duration, f func()) {
 func (s *process) startServices(ctx context.Context) {
 	s.services.Go(func() { every(ctx, sweepEvery, func() { s.sweep(ctx) }) })
 	s.services.Go(func() { every(ctx, beatEvery, func() { s.observe(ctx) }) })
+	if s.warm != nil {
+		s.services.Go(func() { s.warm(ctx) })
+	}
 }
 
 // sweep does what is due in the engine, all of it.

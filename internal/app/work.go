@@ -34,6 +34,11 @@ func (s *process) openWorker(x *extraction) (*worker.Worker, error) {
 		return nil, err
 	}
 	s.onClose(pool.Close)
+	s.warm = func(ctx context.Context) {
+		if err := pool.Warm(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Warn().Err(err).Msg("warm the document parser")
+		}
+	}
 	executor, err := ladder.New(ladder.Config{
 		Store: s.engine, Reader: pool, Prepare: x.prepare, Models: modelsOf(s.Config), Policy: policy,
 		Gates: s.gates, Budgets: s.budgets, Jitter: jitter, Events: s.ladderEvents(),
