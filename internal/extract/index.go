@@ -96,35 +96,18 @@ func (x *index) addNumbers(page int, text string) {
 		}
 	}
 	for _, n := range literal.Numbers(text, maxLiterals) {
-		s := spot{page, n.Start, n.End}
-		point, _ := n.Value(literal.StylePoint)
-		comma, _ := n.Value(literal.StyleComma)
 		to := x.numbers
-		if !point.Equal(comma) || n.UnsureSign || n.Spaced {
+		if _, sure := n.Value(literal.StyleUnknown); !sure || n.UnsureSign || n.Spaced {
 			to = x.unsure
 		}
-		readings := []decimal.Decimal{point}
-		if !point.Equal(comma) {
-			readings = append(readings, comma)
-		}
-		if n.Spaced {
-			readings = append(readings, n.Tail)
-		}
-		for _, v := range readings {
-			add(to, v, s)
-			if n.UnsureSign {
-				add(to, v.Neg(), s)
-			}
-			if n.Percent {
-				add(to, v.Shift(-2), s)
-			}
+		for _, v := range n.Readings() {
+			add(to, v, spot{page, n.Start, n.End})
 		}
 	}
 	for _, n := range literal.LooseNumbers(text, maxLiterals) {
-		point, _ := n.Value(literal.StylePoint)
-		comma, _ := n.Value(literal.StyleComma)
-		add(x.loose, point, spot{page, n.Start, n.End})
-		add(x.loose, comma, spot{page, n.Start, n.End})
+		for _, v := range n.Readings() {
+			add(x.loose, v, spot{page, n.Start, n.End})
+		}
 	}
 }
 

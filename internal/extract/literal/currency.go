@@ -38,9 +38,9 @@ var shared = map[string]string{
 	"¥":  "JPY CNY",
 }
 
-// Means reports whether a currency as Numbers gives it can be the ISO code.
-func Means(currency, code string) bool {
-	return code != "" && (currency == code || strings.Contains(shared[currency], code))
+// means reports whether a currency as Numbers gives it can be the ISO code.
+func means(currency, code string) bool {
+	return currency == code || strings.Contains(shared[currency], code)
 }
 
 // IsCurrencyCode reports whether code is a currency that this package reads.
@@ -62,11 +62,14 @@ func IsCurrencyCode(code string) bool {
 // the ISO code, as a word of its own. Signs that several currencies share
 // count.
 func FindCurrency(text, code string) (start, end int, ok bool) {
+	if code == "" {
+		return 0, 0, false
+	}
 	if start, end, ok := findWord(text, code); ok {
 		return start, end, true
 	}
 	for _, s := range signs {
-		if !Means(s.code, code) {
+		if !means(s.code, code) {
 			continue
 		}
 		if start, end, ok := findWord(text, s.text); ok {

@@ -164,3 +164,14 @@ func TestCurrencies(t *testing.T) {
 		})
 	}
 }
+
+func TestADocumentThatIsNotReadToItsEndIsNeverComplete(t *testing.T) {
+	t.Parallel()
+	const good = "Invoice no: A-1\nInvoice date: 2025-01-02\nTotal 5.00\n"
+	for name, rest := range map[string]string{"text": strings.Repeat("x", 2<<20), "amounts": strings.Repeat("7.00 ", 60_000)} {
+		o := rules.New().Run(pages(good+"\f"+rest), invoiceSchema(t))
+		if o.Complete || !slices.Contains(o.Reasons, "too_long:") {
+			t.Errorf("%s: complete %v, %v", name, o.Complete, o.Reasons)
+		}
+	}
+}

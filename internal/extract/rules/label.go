@@ -23,8 +23,6 @@ type label struct {
 	text string
 	// page and start are where the label begins; start is -1 without a label.
 	page, start int
-	// end is where the label's text ends.
-	end int
 	// above is true when the label stands in the line above.
 	above bool
 	// ordinal counts the values between the label and the mark: 0 for the
@@ -133,7 +131,7 @@ func (lb *label) take(t, text string, from, end int) {
 	for from < end && (text[from] == ' ' || text[from] == '\t') {
 		from++
 	}
-	lb.text, lb.start, lb.end = strings.TrimSpace(t), from, end
+	lb.text, lb.start = strings.TrimSpace(t), from
 	if len(lb.text) > maxLabel {
 		lb.words = append([]string{"…"}, words(strings.ToValidUTF8(lb.text[len(lb.text)-maxLabel:], ""))...)
 		return

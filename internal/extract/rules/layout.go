@@ -67,6 +67,7 @@ func (s *sheet) addLines(page int, text string) {
 			end++
 		}
 		if cells := cells(text, start, end); len(cells) > 0 {
+			s.cut = s.cut || len(cells) == maxCells
 			s.lines = append(s.lines, line{page: page, row: row, cells: cells})
 		}
 		start = end + 1

@@ -51,6 +51,7 @@ func (s *sheet) pageMarks(page, first, last int) {
 	dates := literal.Dates(text, left)
 	numbers := literal.Numbers(text, left)
 	codes := findCodes(text, left)
+	s.cut = s.cut || len(dates) == left || len(numbers) == left || len(codes) == left
 	l := first
 	for len(dates)+len(numbers)+len(codes) > 0 {
 		m := nextMark(&dates, &numbers, &codes)

@@ -19,13 +19,15 @@ import (
 )
 
 // Reasons why a property has no proven value. They stand before a colon and
-// the property's pointer: "missing:/total".
+// the property's pointer: "missing:/total". A reason that concerns the whole
+// answer has no pointer behind the colon.
 const (
 	reasonMissing       = "missing"          // no label and value were found
 	reasonAmbiguous     = "ambiguous"        // several values have the same right
 	reasonAmbiguousDate = "ambiguous_date"   // day and month could be swapped
 	reasonMismatch      = "total_mismatch"   // the amounts do not add up
 	reasonUnfit         = "unfit"            // the value does not fit the schema
+	reasonTooLong       = "too_long"         // the document was not read to its end
 	reasonUnsupported   = "unsupported_kind" // no rule for properties of this kind
 )
 
@@ -120,6 +122,9 @@ func (a *answer) cite(f found) jobs.Citation {
 }
 
 func (a *answer) outcome(s *schema.Schema) Outcome {
+	if a.cut {
+		a.reasons = append(a.reasons, reasonTooLong+":")
+	}
 	slices.Sort(a.reasons)
 	o := Outcome{Reasons: a.reasons, Others: a.others}
 	data, err := strictjson.Encode(a.data)

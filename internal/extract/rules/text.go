@@ -44,7 +44,7 @@ func (r *reader) indexText(wanted vocabulary) textIndex {
 			}
 			index[key] = append(index[key], found{
 				value: value, key: value, mark: -1, span: ref, confidence: 0.8,
-				label: label{page: l.page, start: c.start, end: c.start + len(name)},
+				label: label{page: l.page, start: c.start},
 			})
 		}
 	}
