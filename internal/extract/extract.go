@@ -8,6 +8,7 @@ package extract
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sluicehq/sluice/internal/document"
@@ -54,7 +55,7 @@ type Extractor struct {
 // New returns an extractor. The error names the field that cannot be used.
 func New(c Config) (*Extractor, error) {
 	if c.Schemas == nil {
-		return nil, fmt.Errorf("extractor: schemas must be given")
+		return nil, errors.New("extractor: schemas must be given")
 	}
 	e := &Extractor{schemas: c.Schemas, rules: rules.New()}
 	for i, m := range c.Models {

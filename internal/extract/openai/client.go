@@ -53,9 +53,6 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 // Close closes idle connections. Calls under way are not disturbed.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Model is the configured model.
-func (c *Client) Model() string { return c.config.Model }
-
 // Call makes one call. It always returns a signal: what came back, or how far
 // the call got and why it ended. The caller sets the time budgets on ctx, with
 // the causes of package tiers.

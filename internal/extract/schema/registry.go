@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -67,14 +66,4 @@ func (r *Registry) Lookup(name string) (*Schema, error) {
 		return s, nil
 	}
 	return nil, fmt.Errorf("%w %.64q", ErrUnknown, name)
-}
-
-// Names lists the registered names with their versions, sorted.
-func (r *Registry) Names() []string {
-	names := make([]string, 0, len(r.byName))
-	for name := range r.byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
