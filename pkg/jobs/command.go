@@ -27,17 +27,23 @@ const (
 	SendBack CommandKind = "send_back"
 	// Move changes the lane of a queued or parked job.
 	Move CommandKind = "move"
-	// Claim takes a job in review for Actor until Until, or for longer if
-	// Actor holds it. While it is held, nobody else completes, rejects or
-	// sends it back; an operator's Cancel goes through.
+	// Claim takes a job in review for Actor until Until; whoever holds it
+	// sets a new end in the same way. While it is held, nobody else claims,
+	// completes, rejects or sends it back; a Cancel goes through. At Until the
+	// claim is over and the job free for others. The same claim again changes
+	// nothing.
 	Claim CommandKind = "claim"
-	// Draft saves unfinished work on a job that Actor has claimed.
+	// Draft saves unfinished work on a job that Actor has claimed and nobody
+	// else has since. It stays when the claim ends, for whoever is next, and
+	// goes when the review does.
 	Draft CommandKind = "draft"
-	// Unclaim gives a claimed job back to the others.
+	// Unclaim gives a claimed job back to the others; with nobody's claim on
+	// it, it changes nothing.
 	Unclaim CommandKind = "unclaim"
 	// Erase removes document, result, labels and a schema of its own from an
-	// ended job and leaves a tombstone with history and ledger. On an erased
-	// job it changes nothing.
+	// ended job and leaves a tombstone with history, ledger and failure, which
+	// still answers replays of its submission. Bytes that another job shares
+	// stay for that job. On an erased job it changes nothing.
 	Erase CommandKind = "erase"
 )
 
@@ -50,7 +56,8 @@ type Command struct {
 	Tenant string
 	// Version must be the job's current version; 0 means any.
 	Version int64
-	// Actor names who asked, for the history.
+	// Actor names who asked, for the history and for claims; at most
+	// [MaxActorBytes].
 	Actor string
 	// Reason is free text of at most [MaxReasonBytes].
 	Reason string
@@ -61,15 +68,19 @@ type Command struct {
 	DeadlineAt time.Time
 	// Result is for Complete.
 	Result *Result
-	// Class refines Reject; empty means [ClassRejected].
+	// Class refines Reject, in at most [MaxIDLength] bytes; empty means
+	// [ClassRejected].
 	Class Class
 	// Until is for Claim.
 	Until time.Time
 	// Draft is for Draft: JSON of at most [MaxDraftBytes].
 	Draft json.RawMessage
 	// Operation names the bulk operation behind the command; empty without
-	// one. A command of an operation that has already been carried out on the
-	// job changes nothing and answers the job.
+	// one. A command of the operation that is the job's [Job].Operation, the
+	// last that changed it, changes nothing and answers the job, whatever its
+	// version and whatever happened to it since outside of operations. An
+	// operation that gives Version too is refused, not repeated, where another
+	// operation came between.
 	Operation ID
 }
 
@@ -80,6 +91,12 @@ func (c Command) Validate() error {
 	}
 	if len(c.Reason) > MaxReasonBytes {
 		return fmt.Errorf("%w: reason has %d bytes, limit %d", ErrInvalid, len(c.Reason), MaxReasonBytes)
+	}
+	if len(c.Actor) > MaxActorBytes {
+		return fmt.Errorf("%w: actor has %d bytes, limit %d", ErrInvalid, len(c.Actor), MaxActorBytes)
+	}
+	if len(c.Class) > MaxIDLength {
+		return fmt.Errorf("%w: class has %d bytes, limit %d", ErrInvalid, len(c.Class), MaxIDLength)
 	}
 	if c.Operation != "" {
 		if err := c.Operation.Validate(); err != nil {

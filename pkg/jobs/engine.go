@@ -87,7 +87,8 @@ type Engine interface {
 	// the key is kept, so that a replay is answered even when intake is shut;
 	// [ErrNotFound] when there is none.
 	ByKey(ctx context.Context, tenant, key string) (Job, error)
-	// Document answers the bytes of a job's document.
+	// Document answers the bytes of a job's document; [ErrNotFound] for an
+	// erased job.
 	Document(ctx context.Context, tenant string, id ID) ([]byte, error)
 	// Attempts answers the ledger of all generations in the order of
 	// generation and N.
@@ -95,7 +96,8 @@ type Engine interface {
 	// History answers the job's events with a version above after, in order.
 	History(ctx context.Context, tenant string, id ID, after int64) ([]Event, error)
 	// List answers the jobs that the filter selects, in falling order of ID.
-	// Listed jobs carry neither Result nor review candidates.
+	// Listed jobs carry neither Result nor the candidates and draft of a
+	// review.
 	List(ctx context.Context, f Filter, p Page) ([]Job, error)
 
 	Stats(ctx context.Context) (Stats, error)

@@ -13,7 +13,7 @@ type Filter struct {
 	States  []State
 	Lanes   []Lane
 	Schema  string
-	Classes []Class // of the failure
+	Classes []Class // of the failure, erased jobs' too
 	Tier    int     // 0 for any
 	// Provider is the provider named by the failure.
 	Provider string
@@ -29,7 +29,8 @@ type Filter struct {
 	UpdatedUntil time.Time
 	// Batch keeps the jobs of one batch.
 	Batch ID
-	// Reasons are the reasons of jobs in review or parked.
+	// Reasons are compared with [Job].Reason: why a job is parked, in review
+	// or back in its queue.
 	Reasons []string
 }
 

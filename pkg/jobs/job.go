@@ -103,6 +103,8 @@ type Admission struct {
 type Review struct {
 	// Reason is why the job is here, such as "all_tiers_failed".
 	Reason string `json:"reason"`
+	// Since is when the job came here. Claims and drafts do not move it.
+	Since time.Time `json:"since"`
 	// DueAt is when a person should have decided.
 	DueAt time.Time `json:"due_at"`
 	// Candidates are the answers that tiers gave and that did not stand.

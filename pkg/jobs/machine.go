@@ -295,7 +295,8 @@ func (j *Job) cancelled(now time.Time, actor string) Event {
 
 func (j *Job) toReview(reason string, candidates []Candidate, p Policy, now time.Time, actor string) Event {
 	j.State, j.Reason = InReview, reason
-	j.Review = &Review{Reason: reason, DueAt: Stamp(now.Add(p.WithDefaults().ReviewDue)), Candidates: candidates}
+	due := Stamp(now.Add(p.WithDefaults().ReviewDue))
+	j.Review = &Review{Reason: reason, Since: now, DueAt: due, Candidates: candidates}
 	return j.record(EventInReview, now, reason, actor)
 }
 

@@ -28,7 +28,11 @@ func (j *Job) applyReview(c Command, now time.Time) (Event, bool, error) {
 	event := EventClaimed
 	switch c.Kind {
 	case Claim:
-		r.ClaimedBy, r.ClaimedUntil = c.Actor, Stamp(c.Until)
+		until := Stamp(c.Until)
+		if r.ClaimedBy == c.Actor && r.ClaimedUntil.Equal(until) {
+			return Event{}, false, nil
+		}
+		r.ClaimedBy, r.ClaimedUntil = c.Actor, until
 	case Draft:
 		if r.ClaimedBy != c.Actor || c.Actor == "" {
 			return Event{}, false, fmt.Errorf("%w: claim the job before saving a draft", ErrConflict)

@@ -41,6 +41,7 @@ const (
 	MaxLabelBytes  = 128      // of a label's key or value
 	MaxKeyBytes    = 255      // of an idempotency key
 	MaxReasonBytes = 512      // of a command's reason
+	MaxActorBytes  = 256      // of a command's actor
 	MaxDraftBytes  = 1 << 20  // of a reviewer's unfinished work
 )
 

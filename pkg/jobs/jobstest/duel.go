@@ -2,6 +2,7 @@ package jobstest
 
 import (
 	"crypto/sha256"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ type duel struct {
 
 	clock     *Clock
 	sides     [2]*side
-	restarts  bool
+	features  Features // that both have
 	ids       []jobs.ID
 	n         int                      // IDs given
 	loans     [][2]jobs.Lease          // by each side
@@ -28,14 +29,19 @@ type duel struct {
 type side struct {
 	jobs.Engine
 
+	archive jobs.Archive // the same one; nil unless both have it
+
 	store  Store
 	setup  Setup
 	heard  *listener
 	tokens map[jobs.Token]jobs.Token // to the number of the loan, from 1
 }
 
-func newDuel(s *scope, a, b Harness, restarts bool) *duel {
-	d := &duel{scope: s, clock: NewClock(), restarts: restarts, bulkheads: make(map[string]jobs.Bulkhead)}
+func newDuel(s *scope, a, b Harness) *duel {
+	d := &duel{scope: s, clock: NewClock(), bulkheads: make(map[string]jobs.Bulkhead)}
+	d.features = a.Features
+	d.features.Persistent = a.Features.Persistent && b.Features.Persistent
+	d.features.Archive = a.Features.Archive && b.Features.Archive
 	policy := jobs.Policy{
 		MaxLoans:   rapid.IntRange(1, 3).Draw(s.rt, "max loans"),
 		KeyTTL:     time.Hour,
@@ -44,7 +50,7 @@ func newDuel(s *scope, a, b Harness, restarts bool) *duel {
 	for i, h := range []Harness{a, b} {
 		side := &side{store: h.NewStore(s), heard: &listener{}, tokens: make(map[jobs.Token]jobs.Token)}
 		side.setup = Setup{Policy: policy, Clock: d.clock.Now, Listener: jobs.Listener{Committed: side.heard.committed}}
-		side.Engine = side.store.Open(s, side.setup)
+		side.open(d)
 		s.Cleanup(func() {
 			if err := side.Close(); err != nil {
 				s.Errorf("close: %v", err)
@@ -53,6 +59,12 @@ func newDuel(s *scope, a, b Harness, restarts bool) *duel {
 		d.sides[i] = side
 	}
 	return d
+}
+
+// open opens a side's engine.
+func (s *side) open(d *duel) {
+	d.Helper()
+	s.Engine, s.archive = opened(d, s.store.Open(d, s.setup), d.features, s.setup.Policy)
 }
 
 // fight does operations as they are drawn and compares all there is at the
@@ -164,7 +176,7 @@ func (d *duel) restart(crash bool) {
 		} else if err := s.Close(); err != nil {
 			d.Fatalf("close: %v", err)
 		}
-		s.Engine = s.store.Open(d, s.setup)
+		s.open(d)
 	}
 	agreeError(d, "set bulkheads after a restart", func(_ int, s *side) error {
 		return s.SetBulkheads(d.Context(), slices.Collect(maps.Values(d.bulkheads))...)
@@ -215,10 +227,13 @@ func (d *duel) compareHeard(s *side) {
 	}
 	for _, id := range d.ids {
 		events, err := s.History(d.Context(), "", id, 0)
+		if errors.Is(err, jobs.ErrNotFound) {
+			continue // the count of what was removed has been checked
+		}
 		if err != nil {
 			d.Fatalf("history of %s: %v", id, err)
 		}
-		if diff := difference(events, heard[id]); diff != "" {
+		if diff := difference(events, lastLife(heard[id])); diff != "" {
 			d.Fatalf("the listener heard otherwise of %s (-history +heard):\n%s", id, diff)
 		}
 	}

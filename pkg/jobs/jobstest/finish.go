@@ -37,7 +37,7 @@ func finishMoves(f *fixture) {
 		}, jobs.Event{Type: jobs.EventFailed, Tier: 1, Reason: "corrupt"}},
 		{"review", review, func(j *jobs.Job, now time.Time) {
 			j.State, j.Tier, j.Reason = jobs.InReview, 3, "all_tiers_failed"
-			j.Review = &jobs.Review{Reason: j.Reason, DueAt: now.Add(10 * time.Hour), Candidates: review().Candidates}
+			j.Review = &jobs.Review{Reason: j.Reason, Since: now, DueAt: now.Add(10 * time.Hour), Candidates: review().Candidates}
 		}, jobs.Event{Type: jobs.EventInReview, Tier: 3, Reason: "all_tiers_failed"}},
 		{"park", func() jobs.Outcome { return park(f.clock.Now().Add(time.Minute + 999)) }, func(j *jobs.Job, now time.Time) {
 			j.State, j.Tier, j.Reason, j.Gate, j.Loans = jobs.Parked, 1, "gated", "primary", 0

@@ -13,6 +13,7 @@ import (
 type fixture struct {
 	jobs.Engine // the one that is open now
 
+	archive jobs.Archive // the same one; nil unless the features have it
 	t       *testing.T
 	h       Harness
 	store   Store
@@ -20,16 +21,20 @@ type fixture struct {
 	clock   *Clock
 	heard   *listener
 	n       int       // submissions made
-	ids     []jobs.ID // accepted
-	closing bool      // the test closes the engine itself
+	ids     []jobs.ID // accepted and not removed
+	gone    []jobs.ID // accepted and removed by retention
+	removed map[jobs.State]int64
+	closing bool // the test closes the engine itself
 }
 
 // newFixture opens an engine with the policy. It closes when the test ends.
 func newFixture(t *testing.T, h Harness, p jobs.Policy) *fixture {
 	t.Helper()
-	f := &fixture{t: t, h: h, store: h.NewStore(t), clock: NewClock(), heard: &listener{}}
+	f := &fixture{
+		t: t, h: h, store: h.NewStore(t), clock: NewClock(), heard: &listener{}, removed: make(map[jobs.State]int64),
+	}
 	f.setup = Setup{Policy: p, Clock: f.clock.Now, Listener: jobs.Listener{Committed: f.heard.committed}}
-	f.Engine = f.store.Open(t, f.setup)
+	f.open()
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
 			f.t.Errorf("close: %v", err)
@@ -38,15 +43,30 @@ func newFixture(t *testing.T, h Harness, p jobs.Policy) *fixture {
 	return f
 }
 
-// judge judges all histories, and that the listener heard them. Every test
-// ends with it.
+// open opens the engine.
+func (f *fixture) open() {
+	f.t.Helper()
+	e := f.store.Open(f.t, f.setup)
+	if _, ok := e.(jobs.Archive); ok && !f.h.Features.Archive {
+		f.t.Errorf("%T is an archive, and the harness does not declare it", e)
+	}
+	f.Engine, f.archive = opened(f.t, e, f.h.Features, f.setup.Policy)
+}
+
+// judge judges all histories, that the listener heard them, and that the books
+// hold all jobs that were ever accepted. Every test ends with it.
 func (f *fixture) judge() {
 	f.t.Helper()
 	if f.closing || f.t.Failed() {
 		return
 	}
-	CheckHistories(f.t, f.Engine, f.ids)
+	checkHistories(f.t, f.Engine, f.ids, 0)
 	f.heard.check(f)
+	s := normalStats(checkBooks(f.t, f.Engine))
+	if want := int64(len(f.ids)); s.Accepted != want {
+		f.t.Errorf("the books have %d jobs, %d were accepted and not removed", s.Accepted, want)
+	}
+	f.same("removed for ever", f.removed, s.Removed)
 }
 
 // run is a part of the test with a name of its own.
@@ -65,14 +85,14 @@ func (f *fixture) reopen() {
 	if err := f.Close(); err != nil {
 		f.t.Fatalf("close: %v", err)
 	}
-	f.Engine = f.store.Open(f.t, f.setup)
+	f.open()
 }
 
 // crash leaves the engine as it is and opens the next on what it left.
 func (f *fixture) crash() {
 	f.t.Helper()
 	f.store.Crash(f.t)
-	f.Engine = f.store.Open(f.t, f.setup)
+	f.open()
 }
 
 func (f *fixture) ctx() context.Context { return f.t.Context() }

@@ -17,8 +17,12 @@ type Features struct {
 	// process of the store. Then every loan is taken back when the store opens,
 	// in the order of Seq; else every lease gets another period.
 	HoldersDieWithStore bool
-	// Archive engines implement [jobs.Archive], and with it what operators do
-	// to jobs beside their usual life: they erase them.
+	// Archive engines implement [jobs.Archive], and with it all that people
+	// and operators do to jobs beside their usual life: claims, drafts,
+	// erasure, bulk operations, batches, and filters by batch, reason and last
+	// change. An engine that is not that far yet declares false; one that
+	// declares false and implements the interface fails [Run], so that nothing
+	// is left out by mistake.
 	Archive bool
 }
 

@@ -1,6 +1,7 @@
 package jobstest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,30 +12,53 @@ import (
 
 // CheckHistories judges an engine after any test, when nothing is under way:
 //   - each of ids, the jobs that were answered as accepted, is there in a state
-//     of the table (none is lost);
+//     of the table, or was removed: no more are missing than Stats.Removed
+//     counts (none is lost);
 //   - its history has no gap, makes only moves of the table, counts
 //     generations where jobs run anew and nowhere else, ends each generation
-//     once, and agrees with the job; a result is final (no effect is doubled);
+//     once, and agrees with the job; a result is final until it is erased, and
+//     an erased job stays so, with nothing left of document, result and labels
+//     (no effect is doubled or undone);
 //   - its ledger numbers each attempt once;
-//   - the counts of Stats are those of the jobs there are (the books balance).
+//   - the counts of Stats are those of the jobs there are (the books balance):
+//     with those of Stats.Removed they make up all that were ever accepted.
 //
 // It reports all it finds by tb.Errorf.
 func CheckHistories(tb testing.TB, e jobs.Engine, ids []jobs.ID) {
 	tb.Helper()
+	var removed int64
+	for _, n := range checkBooks(tb, e).Removed {
+		removed += n
+	}
+	checkHistories(tb, e, ids, removed)
+}
+
+// checkHistories judges ids, of which some may have been removed.
+func checkHistories(tb testing.TB, e jobs.Engine, ids []jobs.ID, removed int64) {
+	tb.Helper()
+	var missing []jobs.ID
 	for _, id := range ids {
-		for _, fault := range judge(tb, e, id) {
+		j, err := e.Get(tb.Context(), "", id)
+		if errors.Is(err, jobs.ErrNotFound) {
+			missing = append(missing, id)
+			continue
+		}
+		if err != nil {
+			tb.Errorf("job %s: %v", id, err)
+			continue
+		}
+		for _, fault := range judge(tb, e, j) {
 			tb.Errorf("job %s: %s", id, fault)
 		}
 	}
-	checkBooks(tb, e)
+	slices.Sort(missing)
+	if missing = slices.Compact(missing); int64(len(missing)) > removed {
+		tb.Errorf("%d jobs are lost: %d of %v were removed", int64(len(missing))-removed, removed, missing)
+	}
 }
 
-func judge(tb testing.TB, e jobs.Engine, id jobs.ID) []string {
-	ctx := tb.Context()
-	j, err := e.Get(ctx, "", id)
-	if err != nil {
-		return []string{fmt.Sprintf("lost: %v", err)}
-	}
+func judge(tb testing.TB, e jobs.Engine, j jobs.Job) []string {
+	ctx, id := tb.Context(), j.ID
 	events, err := e.History(ctx, "", id, 0)
 	if err != nil {
 		return []string{fmt.Sprintf("no history: %v", err)}
@@ -43,7 +67,17 @@ func judge(tb testing.TB, e jobs.Engine, id jobs.ID) []string {
 	if err != nil {
 		return []string{fmt.Sprintf("no ledger: %v", err)}
 	}
-	return append(judgeEvents(j, events), judgeAttempts(j, attempts)...)
+	faults := append(judgeEvents(j, events), judgeAttempts(j, attempts)...)
+	_, err = e.Document(ctx, "", id)
+	switch erased := j.State == jobs.Erased; {
+	case !erased && err != nil:
+		faults = append(faults, fmt.Sprintf("no document: %v", err))
+	case erased && !errors.Is(err, jobs.ErrNotFound):
+		faults = append(faults, fmt.Sprintf("is erased, and its document is answered with error %v", err))
+	case erased && (j.Document != jobs.Document{} || len(j.Labels) > 0 || len(j.Spec.SchemaJSON) > 0):
+		faults = append(faults, "is erased, and kept document, labels or schema")
+	}
+	return faults
 }
 
 // judgeEvents returns what is wrong with a job's history.
@@ -94,9 +128,12 @@ func illegal(prev, ev jobs.Event) string {
 		return "is older than the event before it"
 	case ev.Type == jobs.EventQueued:
 		return "is accepted twice"
-	case ev.Type == jobs.EventMoved || ev.Type == jobs.EventCancelAsked:
+	case stays(ev.Type):
 		if ev.State != prev.State {
 			return fmt.Sprintf("goes from %s to %s", prev.State, ev.State)
+		}
+		if ev.Type != jobs.EventMoved && ev.Type != jobs.EventCancelAsked && ev.State != jobs.InReview {
+			return "is of a review, and the job is " + string(ev.State)
 		}
 		return ""
 	case !prev.State.CanBecome(ev.State):
@@ -108,6 +145,9 @@ func illegal(prev, ev jobs.Event) string {
 	}
 	return ""
 }
+
+// stays reports whether an event changes no state.
+func stays(t jobs.EventType) bool { return stateOf(t) == "" }
 
 // stateOf is the state that an event of a change of state leads to.
 func stateOf(t jobs.EventType) jobs.State {
@@ -131,7 +171,8 @@ func stateOf(t jobs.EventType) jobs.State {
 		return jobs.Expired
 	case jobs.EventErased:
 		return jobs.Erased
-	case jobs.EventMoved, jobs.EventCancelAsked: // change no state
+	case jobs.EventMoved, jobs.EventCancelAsked,
+		jobs.EventClaimed, jobs.EventDrafted, jobs.EventUnclaimed: // change no state
 	}
 	return ""
 }
@@ -153,19 +194,24 @@ func judgeAttempts(j jobs.Job, attempts []jobs.Attempt) []string {
 	return faults
 }
 
-// checkBooks counts all jobs and compares with Stats.
-func checkBooks(tb testing.TB, e jobs.Engine) {
+// checkBooks counts all jobs, compares with Stats and returns these.
+func checkBooks(tb testing.TB, e jobs.Engine) jobs.Stats {
 	tb.Helper()
 	stats, err := e.Stats(tb.Context())
 	if err != nil {
 		tb.Errorf("stats: %v", err)
-		return
+		return jobs.Stats{}
 	}
-	want := jobs.Stats{At: stats.At, Slots: stats.Slots, Workers: stats.Workers}
+	got := normalStats(stats)
+	want := jobs.Stats{At: stats.At, Slots: stats.Slots, Workers: stats.Workers, Removed: got.Removed}
 	count(&want, allJobs(tb, e))
-	if diff := difference(want, normalStats(stats)); diff != "" {
+	for i := range got.Queues {
+		got.Queues[i].Service = 0 // no job says what it was
+	}
+	if diff := difference(want, got); diff != "" {
 		tb.Errorf("stats differ from the jobs there are (-jobs +stats):\n%s", diff)
 	}
+	return stats
 }
 
 // allJobs pages through all jobs.
@@ -230,9 +276,11 @@ func countQueue(lane jobs.Lane, tenant string, all []jobs.Job) jobs.QueueStats {
 	return q
 }
 
-// normalStats is s without the states that no job is in.
+// normalStats is a copy of s without the states that no job is or was in.
 func normalStats(s jobs.Stats) jobs.Stats {
-	s.States = maps.Clone(s.States)
-	maps.DeleteFunc(s.States, func(_ jobs.State, n int64) bool { return n == 0 })
+	none := func(_ jobs.State, n int64) bool { return n == 0 }
+	s.States, s.Removed, s.Queues = maps.Clone(s.States), maps.Clone(s.Removed), slices.Clone(s.Queues)
+	maps.DeleteFunc(s.States, none)
+	maps.DeleteFunc(s.Removed, none)
 	return s
 }

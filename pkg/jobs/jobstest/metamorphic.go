@@ -34,15 +34,15 @@ const steps = 60
 // errors of the same kind. It knows no right answers, so one side should be
 // the [Reference]. Seq, tokens and the ends of leases in stored jobs are for
 // the engines to choose; tokens must belong to the same loans. Where both
-// engines persist, restarts are among the operations.
+// engines persist, restarts are among the operations, and where both have an
+// archive, all that belongs to it.
 //
 // A failure is shrunk to a short sequence and says how to repeat it. The test
 // that calls Metamorphic must not run in parallel with others: it sets flags
 // of package rapid.
 func Metamorphic(t testing.TB, a, b Harness, seqs int) {
 	t.Helper()
-	persistent := a.Features.Persistent && b.Features.Persistent
-	if persistent && a.Features != b.Features {
+	if a.Features.Persistent && b.Features.Persistent && a.Features.HoldersDieWithStore != b.Features.HoldersDieWithStore {
 		t.Fatalf("the features differ: %+v and %+v", a.Features, b.Features)
 	}
 	checks := seqs
@@ -55,7 +55,7 @@ func Metamorphic(t testing.TB, a, b Harness, seqs int) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := &scope{TB: t, rt: rt, base: base}
 		defer s.end()
-		newDuel(s, a, b, persistent).fight()
+		newDuel(s, a, b).fight()
 		ran++
 	})
 	if ran < seqs {

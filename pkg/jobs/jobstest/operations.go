@@ -28,7 +28,7 @@ func (d *duel) operations() map[string]func(*rapid.T) {
 		"read":     d.readJob,
 		"list":     d.list,
 	}
-	if d.restarts {
+	if d.features.Persistent {
 		ops["restart"] = func(t *rapid.T) { d.restart(rapid.Bool().Draw(t, "crash")) }
 	}
 	return ops

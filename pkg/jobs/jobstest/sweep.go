@@ -124,7 +124,8 @@ func sweepBackstop(f *fixture) {
 	f.clock.Advance(time.Millisecond)
 	f.same("a sweep at the backstop", jobs.Swept{Backstopped: 1}, f.sweep())
 	j := f.state(l.Job.ID, jobs.InReview)
-	f.same("its review", &jobs.Review{Reason: "deadline_backstop", DueAt: f.clock.Now().Add(time.Hour)}, j.Review)
+	now := f.clock.Now()
+	f.same("its review", &jobs.Review{Reason: "deadline_backstop", Since: now, DueAt: now.Add(time.Hour)}, j.Review)
 	f.unchanged(j.ID, func() { f.refused(l) })
 }
 

@@ -1,6 +1,7 @@
 package memjobs
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -19,13 +20,16 @@ func (e *Engine) Apply(ctx context.Context, c jobs.Command) (jobs.Job, error) {
 	if err != nil {
 		return jobs.Job{}, err
 	}
-	c.Result = cloneResult(c.Result)
+	c.Result, c.Draft = cloneResult(c.Result), bytes.Clone(c.Draft)
 	after := r.job
 	ev, changed, err := after.Apply(c, e.store.seq+1, e.now())
 	if err != nil {
 		return jobs.Job{}, err
 	}
 	if changed {
+		if after.State == jobs.Erased {
+			r.body = nil
+		}
 		e.store.seq = max(e.store.seq, after.Seq)
 		e.change(r, after, ev, 0)
 	}

@@ -16,6 +16,7 @@ func cloneJob(j jobs.Job) jobs.Job {
 	if j.Review != nil {
 		review := *j.Review
 		review.Candidates = cloneCandidates(review.Candidates)
+		review.Draft = bytes.Clone(review.Draft)
 		j.Review = &review
 	}
 	if j.Failure != nil {

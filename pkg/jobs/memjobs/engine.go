@@ -23,8 +23,8 @@ type Config struct {
 	Scheduler priority.Config
 }
 
-// Engine keeps jobs in memory. It implements [jobs.Engine]; make one with
-// [New].
+// Engine keeps jobs in memory. It implements [jobs.Engine] and
+// [jobs.Archive]; make one with [New].
 type Engine struct {
 	cfg Config
 
@@ -34,10 +34,14 @@ type Engine struct {
 	sched   *priority.Scheduler
 	workers map[string]*worker
 	store   *store
+	service map[queue]*jobs.ServiceMean
 	pending []jobs.Event // of the commit under way
 }
 
-var _ jobs.Engine = (*Engine)(nil)
+var (
+	_ jobs.Engine  = (*Engine)(nil)
+	_ jobs.Archive = (*Engine)(nil)
+)
 
 // store is what a restart would find again.
 type store struct {
@@ -48,6 +52,9 @@ type store struct {
 	bySeq   map[int64]*row
 	keys    map[ownedKey]keyUse
 	records map[string]map[jobs.ID]jobs.Record
+	removed map[jobs.State]int64
+	// spent is what the calls of removed jobs cost.
+	spent map[ownedDay]int64
 }
 
 // row is a job with all that belongs to it.
@@ -59,6 +66,18 @@ type row struct {
 }
 
 type ownedKey struct{ tenant, key string }
+
+// ownedDay is a day of a tenant; the day is the time at its start in UTC.
+type ownedDay struct {
+	tenant string
+	day    time.Time
+}
+
+// queue is a tenant's place in a lane.
+type queue struct {
+	lane   jobs.Lane
+	tenant string
+}
 
 type keyUse struct {
 	job   jobs.ID
@@ -72,6 +91,8 @@ func New(c Config) (*Engine, error) {
 		bySeq:   make(map[int64]*row),
 		keys:    make(map[ownedKey]keyUse),
 		records: make(map[string]map[jobs.ID]jobs.Record),
+		removed: make(map[jobs.State]int64),
+		spent:   make(map[ownedDay]int64),
 	})
 }
 
@@ -91,6 +112,7 @@ func open(c Config, s *store) (*Engine, error) {
 		changed: make(chan struct{}),
 		sched:   sched,
 		workers: make(map[string]*worker),
+		service: make(map[queue]*jobs.ServiceMean),
 		store:   s,
 	}, nil
 }
@@ -142,6 +164,7 @@ func (e *Engine) change(r *row, after jobs.Job, ev jobs.Event, service time.Dura
 
 	if before.State == jobs.Running && after.State != jobs.Running {
 		e.sched.Done(before.Lane, before.Tenant, millis(before.Cost), actual(before, service))
+		e.served(before, service)
 	}
 	moved := before.Seq != after.Seq || before.Lane != after.Lane
 	if before.State == jobs.Queued && (after.State != jobs.Queued || moved) {

@@ -17,7 +17,18 @@ func (e *Engine) Get(ctx context.Context, tenant string, id jobs.ID) (jobs.Job, 
 
 // Document implements [jobs.Engine].
 func (e *Engine) Document(ctx context.Context, tenant string, id jobs.ID) ([]byte, error) {
-	return read(ctx, e, tenant, id, func(r *row) []byte { return bytes.Clone(r.body) })
+	if err := e.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer e.end()
+	r, err := e.find(tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	if r.job.State == jobs.Erased {
+		return nil, fmt.Errorf("document of an erased job: %w", jobs.ErrNotFound)
+	}
+	return bytes.Clone(r.body), nil
 }
 
 // Attempts implements [jobs.Engine].
@@ -91,7 +102,7 @@ func listed(j jobs.Job) jobs.Job {
 	j.Result = nil
 	j = cloneJob(j)
 	if j.Review != nil {
-		j.Review.Candidates = nil
+		j.Review.Candidates, j.Review.Draft = nil, nil
 	}
 	return j
 }

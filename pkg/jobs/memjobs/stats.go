@@ -3,7 +3,9 @@ package memjobs
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -15,7 +17,10 @@ func (e *Engine) Stats(ctx context.Context) (jobs.Stats, error) {
 		return jobs.Stats{}, err
 	}
 	defer e.end()
-	s := jobs.Stats{At: e.now(), States: make(map[jobs.State]int64), Accepted: int64(len(e.store.jobs))}
+	s := jobs.Stats{
+		At: e.now(), States: make(map[jobs.State]int64), Accepted: int64(len(e.store.jobs)),
+		Removed: maps.Clone(e.store.removed),
+	}
 	s.Slots, s.Workers = e.fleet(s.At)
 	for _, r := range e.store.jobs {
 		s.States[r.job.State]++
@@ -25,21 +30,20 @@ func (e *Engine) Stats(ctx context.Context) (jobs.Stats, error) {
 }
 
 func (e *Engine) queues() []jobs.QueueStats {
-	type place struct {
-		lane   jobs.Lane
-		tenant string
-	}
-	rows := make(map[place]*jobs.QueueStats)
-	heads := make(map[place]int64)
+	rows := make(map[queue]*jobs.QueueStats)
+	heads := make(map[queue]int64)
 	for _, r := range e.store.jobs {
 		j := r.job
 		if j.State != jobs.Queued && j.State != jobs.Running && j.State != jobs.Parked {
 			continue
 		}
-		at := place{j.Lane, j.Tenant}
+		at := queue{j.Lane, j.Tenant}
 		q := rows[at]
 		if q == nil {
 			q = &jobs.QueueStats{Lane: j.Lane, Tenant: j.Tenant}
+			if m := e.service[at]; m != nil {
+				q.Service = m.Mean()
+			}
 			rows[at] = q
 		}
 		switch {
@@ -62,4 +66,15 @@ func (e *Engine) queues() []jobs.QueueStats {
 		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(a.Tenant, b.Tenant))
 	})
 	return all
+}
+
+// served takes in how long a loan of the job held its slot.
+func (e *Engine) served(j jobs.Job, service time.Duration) {
+	at := queue{j.Lane, j.Tenant}
+	m := e.service[at]
+	if m == nil {
+		m = &jobs.ServiceMean{}
+		e.service[at] = m
+	}
+	m.Add(service)
 }
