@@ -16,7 +16,8 @@ import (
 // The kinds of errors. Test them with errors.Is; a [*Problem] is one of them,
 // or of none when its status says too little.
 var (
-	// ErrNotFound: there is no such job, or it is another tenant's.
+	// ErrNotFound: there is no such job, it is another tenant's, or what is
+	// asked for was erased.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the job's state or version does not allow it.
 	ErrConflict = errors.New("conflict")
@@ -104,6 +105,8 @@ func (p *Problem) kind() error {
 		if p.Code != "not_found" {
 			return nil
 		}
+		return ErrNotFound
+	case http.StatusGone:
 		return ErrNotFound
 	case http.StatusConflict, http.StatusPreconditionFailed:
 		return ErrConflict

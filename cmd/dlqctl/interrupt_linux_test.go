@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/sluicehq/sluice/pkg/client"
+)
+
+// program is dlqctl as a process of its own.
+func program(t *testing.T, url string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "dlqctl", args...)
+	cmd.Env = append(os.Environ(), "SLUICE_SERVER="+url, "SLUICE_API_KEY="+operatorKey, "SLUICE_API_KEY_FILE=", "TERM=xterm", "NO_COLOR=1")
+	return cmd
+}
+
+// TestAnInterruptEndsABulkAndSaysWhatWasDone interrupts while the server holds
+// the second answer back.
+func TestAnInterruptEndsABulkAndSaysWhatWasDone(t *testing.T) {
+	t.Parallel()
+	second := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "job_2") {
+			_, _ = io.Copy(io.Discard, r.Body) // only then is it noticed that the client has gone
+			close(second)
+			<-r.Context().Done()
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":"job_1","state":"cancelled"}`)
+	}))
+	t.Cleanup(srv.Close)
+	cmd := program(t, srv.URL, "cancel", "job_1", "job_2", "job_3", "-y")
+	var out, messages bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &messages
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-second
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the code tells
+	want := "job_1\tcancelled\t\njob_2\tno_answer\tit may have been done or not\njob_3\tnot_tried\t\n"
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || out.String() != want || !strings.Contains(messages.String(), "dlqctl: interrupted\n") {
+		t.Errorf("code %d\n%s%s", code, out.String(), messages.String())
+	}
+}
+
+func TestAPersonIsAskedBeforeSeveralJobsAreTouched(t *testing.T) {
+	t.Parallel()
+	s := newSluice(t)
+	one, two := s.corrupt(client.Options{}), s.corrupt(client.Options{})
+	const interrupt, endOfInput = "\x03", "\x04"
+	for _, tc := range []struct {
+		typed string
+		code  int
+		shown string
+	}{
+		{"n\n", exitUnconfirmed, "not confirmed, so nothing was done"},
+		{"\n", exitUnconfirmed, "not confirmed, so nothing was done"},
+		{endOfInput, exitUnconfirmed, "not confirmed, so nothing was done"},
+		{interrupt, exitInterrupted, "dlqctl: interrupted"},
+		{"y\n", exitOK, "2 requeued, 0 failed, 0 not tried."},
+	} {
+		cmd := program(t, s.url, "requeue", string(one), string(two))
+		shown, err := answering(cmd, "Requeue 2 jobs? [y/N] ", tc.typed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := cmd.ProcessState.ExitCode(); code != tc.code || !strings.Contains(shown, tc.shown) {
+			t.Errorf("typed %q: code %d, want %d\n%s", tc.typed, code, tc.code, shown)
+		}
+	}
+}
+
+func TestAnInterruptEndsTheWaitForStdin(t *testing.T) {
+	t.Parallel()
+	s := newSluice(t)
+	id := string(s.corrupt(client.Options{}))
+	for _, args := range [][]string{{"complete", id, "-f", "-"}, {"requeue", "--ids-from", "-"}} {
+		cmd := program(t, s.url, args...)
+		shown, err := answering(cmd, "Ctrl-D ends them.", "\x03")
+		if code := cmd.ProcessState.ExitCode(); err != nil || code != exitInterrupted {
+			t.Errorf("%v: code %d, error %v\n%s", args, code, err, shown)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluicehq/sluice/pkg/client"
+)
+
+// invocation is all that one run of the program touches.
+type invocation struct {
+	args []string // without the program's name
+	env  func(name string) string
+	now  func() time.Time
+
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	// The terminals among the three. A prompt needs stdin and stderr.
+	stdinTTY, stdoutTTY, stderrTTY bool
+	// width is the terminal's in cells; 0 where stdout is none.
+	width int
+}
+
+// app is one run of the program.
+type app struct {
+	invocation
+	out *bufio.Writer // stdout
+
+	// Global flags.
+	server  string
+	timeout time.Duration
+	format  format
+
+	api *client.Client // made at its first use
+	// working is true once a command has begun, so that an error before is one
+	// of usage.
+	working bool
+}
+
+// run runs the program and answers its exit code.
+func run(ctx context.Context, inv invocation) int {
+	a := &app{invocation: inv, out: bufio.NewWriter(inv.stdout)}
+	root := a.root()
+	root.SetArgs(append([]string{}, inv.args...)) // nil would mean os.Args
+	root.SetIn(inv.stdin)
+	root.SetOut(a.out)
+	root.SetErr(inv.stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if flushErr := a.out.Flush(); err == nil {
+		a.working, err = true, flushErr // a full disk is no mistake of usage
+	}
+	return a.finish(ctx, cmd, err)
+}
+
+// root is the command that holds all others.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dlqctl",
+		Short: "See what failed and why, and requeue, complete, reject or cancel it",
+		Long: `dlqctl works on the jobs of a Sluice server that need somebody: dead letters
+(failed and expired) and jobs that wait for a person (in_review).`,
+		Example: `  dlqctl ls                       what failed, expired or waits for a person
+  dlqctl explain job_01KA7QZ3     what was tried, when, and why it ended so
+  dlqctl requeue job_01KA7QZ3     run it again
+  dlqctl help environment         which server, which key
+  dlqctl help exit-codes          for scripts`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.server, "server", "", "the server's `URL` (default $SLUICE_SERVER, else "+client.DefaultURL+")")
+	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "how long each request may take")
+	flags.VarP(&a.format, "output", "o", "table, tsv, json or name (default table on a terminal, else tsv)")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
+	root.AddCommand(
+		a.lsCommand(), a.showCommand(), a.explainCommand(),
+		a.requeueCommand(), a.cancelCommand(), a.completeCommand(), a.rejectCommand(),
+		a.versionCommand(), environmentTopic(), exitCodesTopic(),
+	)
+	return root
+}
+
+// begin wraps the work of a command: what fails before it is a mistake of
+// usage.
+func (a *app) begin(work func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if a.timeout <= 0 {
+			return usagef("--timeout must be more than 0")
+		}
+		a.working = true
+		return work(cmd.Context(), args)
+	}
+}
