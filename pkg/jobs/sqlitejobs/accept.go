@@ -162,7 +162,7 @@ func (t *tx) create(in *intake, tenant int64, now time.Time) error {
 	s := &in.sub
 	j, ev := jobs.NewJob(*s, t.seq+1, now)
 	n, err := t.write(t.st.insertJob, j.Seq, tenant, int64(j.Lane), millis(j.AcceptedAt), millis(j.DeadlineAt),
-		j.Cost.Milliseconds(), string(j.ID), orNull(j.Key), orNull(j.Spec.Schema), []byte(j.Fingerprint), in.spec)
+		j.Cost.Milliseconds(), string(j.ID), orNull(j.Key), orNull(j.Spec.Schema), orNull(j.Batch), []byte(j.Fingerprint), in.spec)
 	if err != nil {
 		return err
 	}

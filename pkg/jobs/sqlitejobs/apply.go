@@ -2,6 +2,7 @@ package sqlitejobs
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -56,6 +57,14 @@ func (t *tx) apply(c jobs.Command, result string) (row, error) {
 	if after.job.Result != nil {
 		after.result, after.given = result, after.job.Result
 	}
+	if c.Kind == jobs.Draft {
+		after.draft = string(c.Draft)
+	}
+	if after.job.State == jobs.Erased {
+		if err := t.erase(&after); err != nil {
+			return row{}, err
+		}
+	}
 	err = t.save(r.job, &after, ev, nil, nil, 0)
 	return after, err
 }
@@ -66,12 +75,46 @@ func (t *tx) note(l *loan, after jobs.Job, ev jobs.Event) error {
 		return damaged("a command took job %s from its holder", after.ID)
 	}
 	line := appendEvent(nil, ev)
-	err := t.writeOne(t.st.cancelLoan, after.Version, millis(after.UpdatedAt), after.CancelReason, string(line), l.num)
+	err := t.writeOne(t.st.cancelLoan, after.Version, millis(after.UpdatedAt), after.CancelReason,
+		orNull(after.Operation), string(line), l.num)
 	if err != nil {
 		return err
 	}
 	l.job = after
 	l.history = append(l.history, line...)
 	t.events = append(t.events, ev)
+	return nil
+}
+
+// erase removes a job's document and what its spec tells of it.
+func (t *tx) erase(r *row) error {
+	var s spec
+	if err := json.Unmarshal(r.spec, &s); err != nil {
+		return damaged("spec of job %s: %w", r.job.ID, err)
+	}
+	s.Labels, s.Spec.SchemaJSON, s.Document = nil, nil, jobs.Document{}
+	bare, err := encode(s)
+	if err != nil {
+		return damaged("spec of job %s: %w", r.job.ID, err)
+	}
+	r.spec = []byte(bare)
+	if err := t.writeOne(t.st.eraseSpec, bare, r.num); err != nil {
+		return err
+	}
+	if err := t.dropFile(r.num); err != nil {
+		return err
+	}
+	return t.writeOne(t.st.eraseDocument, r.num)
+}
+
+// dropFile lets a document's file, if it has one, go after the commit.
+func (t *tx) dropFile(num int64) error {
+	v, err := t.st.documentFile.one(num)
+	if err != nil {
+		return failed(err)
+	}
+	if v != nil && v[0] != nil {
+		t.files = append(t.files, text(v[0]))
+	}
 	return nil
 }

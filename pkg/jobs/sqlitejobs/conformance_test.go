@@ -15,7 +15,7 @@ import (
 // harness makes engines set up by c and by what the suites want.
 func harness(c sqlitejobs.Config) jobstest.Harness {
 	return jobstest.Harness{
-		Features: jobstest.Features{Persistent: true, HoldersDieWithStore: true},
+		Features: jobstest.Features{Archive: true, Persistent: true, HoldersDieWithStore: true},
 		NewStore: func(tb testing.TB) jobstest.Store { return &store{dir: tb.TempDir(), config: c} },
 	}
 }

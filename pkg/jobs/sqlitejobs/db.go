@@ -228,3 +228,11 @@ func orNull[T ~string](s T) driver.Value {
 	}
 	return string(s)
 }
+
+// orZero is n, or NULL when it is 0.
+func orZero(n int64) driver.Value {
+	if n == 0 {
+		return nil
+	}
+	return n
+}

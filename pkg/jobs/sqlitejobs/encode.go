@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -30,19 +29,13 @@ func (s *spec) fill(j *jobs.Job) {
 	j.Spec.SchemaJSON = bytes.Clone(s.Spec.SchemaJSON)
 }
 
-// detail is the part of a job's state that nothing searches by.
+// detail is the part of a job's state that nothing searches by. The review is
+// without its candidates and draft, which lists leave out.
 type detail struct {
-	Reason       string        `json:"reason,omitempty"`
 	CancelReason string        `json:"cancel_reason,omitempty"`
 	Gate         string        `json:"gate,omitempty"`
 	Failure      *jobs.Failure `json:"failure,omitempty"`
-	Review       *review       `json:"review,omitempty"`
-}
-
-// review is a jobs.Review without its candidates, which lists leave out.
-type review struct {
-	Reason string    `json:"reason"`
-	DueAt  time.Time `json:"due_at"`
+	Review       *jobs.Review  `json:"review,omitempty"`
 }
 
 // candidate is a jobs.Candidate whose data may be missing.
@@ -55,12 +48,14 @@ type candidate struct {
 
 // encodeDetail is the JSON of what j has of a detail; empty when it has none.
 func encodeDetail(j *jobs.Job) (string, error) {
-	if j.Reason == "" && j.CancelReason == "" && j.Gate == "" && j.Failure == nil && j.Review == nil {
+	if j.CancelReason == "" && j.Gate == "" && j.Failure == nil && j.Review == nil {
 		return "", nil
 	}
-	d := detail{Reason: j.Reason, CancelReason: j.CancelReason, Gate: j.Gate, Failure: j.Failure}
+	d := detail{CancelReason: j.CancelReason, Gate: j.Gate, Failure: j.Failure}
 	if j.Review != nil {
-		d.Review = &review{Reason: j.Review.Reason, DueAt: j.Review.DueAt}
+		review := *j.Review
+		review.Candidates, review.Draft = nil, nil
+		d.Review = &review
 	}
 	return encode(d)
 }
@@ -73,10 +68,7 @@ func decodeDetail(text string, j *jobs.Job) error {
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		return fmt.Errorf("detail of job %s: %w", j.ID, err)
 	}
-	j.Reason, j.CancelReason, j.Gate, j.Failure = d.Reason, d.CancelReason, d.Gate, d.Failure
-	if d.Review != nil {
-		j.Review = &jobs.Review{Reason: d.Review.Reason, DueAt: d.Review.DueAt}
-	}
+	j.CancelReason, j.Gate, j.Failure, j.Review = d.CancelReason, d.Gate, d.Failure, d.Review
 	return nil
 }
 

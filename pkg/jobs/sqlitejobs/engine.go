@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
-// Engine keeps jobs in a SQLite database. It implements [jobs.Engine]; make
-// one with [Open].
+// Engine keeps jobs in a SQLite database. It implements [jobs.Engine] and
+// [jobs.Archive]; make one with [Open].
 type Engine struct {
 	cfg     Config
 	dir     *directory
@@ -31,11 +32,14 @@ type Engine struct {
 	closeOnce sync.Once
 	closed    error
 
-	// failCommit stands in for the commit in tests.
-	failCommit func() error
+	// failCommit, when set, is what commits fail with in tests.
+	failCommit atomic.Pointer[error]
 }
 
-var _ jobs.Engine = (*Engine)(nil)
+var (
+	_ jobs.Engine  = (*Engine)(nil)
+	_ jobs.Archive = (*Engine)(nil)
+)
 
 // Open opens the data directory, makes it when it is missing, and takes back
 // the loans that ran when it was last open: their holders lived in the process
@@ -71,7 +75,10 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 
 // start opens the database and fills the memory.
 func (e *Engine) start(ctx context.Context) error {
-	w := &writer{e: e, bulkheads: make(map[string]jobs.Bulkhead)}
+	w := &writer{
+		e: e, bulkheads: make(map[string]jobs.Bulkhead),
+		extended: make(map[jobs.Token]time.Time), service: make(map[queue]*jobs.ServiceMean),
+	}
 	e.writer = w
 	if err := w.open(ctx); err != nil {
 		return explain(err)

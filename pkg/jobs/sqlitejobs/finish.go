@@ -28,14 +28,30 @@ func (e *Engine) Extend(ctx context.Context, leases []jobs.Lease, d time.Duratio
 				continue
 			}
 			l.job.Lease.Until = until
+			t.w.extended[lease.Token] = until
 			states[i] = jobs.LeaseState{Held: true, Until: until, CancelAsked: l.job.CancelAsked}
 		}
+		t.w.forgetExtended()
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return states, nil
+}
+
+// forgetExtended drops the extensions of loans that ended, now and then.
+func (w *writer) forgetExtended() {
+	if len(w.extended) < 2*len(w.m.running)+1024 {
+		return
+	}
+	kept := make(map[jobs.Token]time.Time, len(w.m.running))
+	for _, l := range w.m.running {
+		if until, ok := w.extended[l.job.Lease.Token]; ok {
+			kept[l.job.Lease.Token] = until
+		}
+	}
+	w.extended = kept
 }
 
 // PutAttempts implements [jobs.Engine].
@@ -62,6 +78,7 @@ func (e *Engine) PutAttempts(ctx context.Context, lease jobs.Lease, rows ...jobs
 			return err
 		}
 		l.ledger = append(l.ledger, lines...)
+		t.pay(l, es)
 		return nil
 	})
 }
@@ -175,9 +192,11 @@ func (t *tx) finish(s *settlement) error {
 	}
 	l.candidates = s.candidates
 	l.ledger = appendEntries(l.ledger, before.Generation, s.attempts)
+	t.pay(l, s.attempts)
 	if err := t.settle(before, l, ev, s.outcome.Service); err != nil {
 		return err
 	}
+	t.served = append(t.served, served{queue{before.Lane, before.Tenant}, s.outcome.Service})
 	s.after, s.loan = &l.row, l
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 type entry struct {
 	n    int
 	json []byte
+	paid payment
 }
 
 // entries encodes attempts that are valid, outside the writer.
@@ -35,7 +36,7 @@ func entries(rows []jobs.Attempt) ([]entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: attempt %d: %w", jobs.ErrInvalid, a.N, err)
 		}
-		es[i] = entry{n: a.N, json: text}
+		es[i] = entry{n: a.N, json: text, paid: paymentFor(a)}
 	}
 	return es, nil
 }

@@ -166,11 +166,11 @@ func (t *tx) lendOne(r *row, req jobs.LendRequest, now time.Time) (lent, error) 
 	if err != nil {
 		return lent{}, damaged("lend job %s: %w", before.ID, err)
 	}
-	attempts, lost, err := t.attemptsOf(r, now)
+	l := &loan{row: *r, history: appendEvent(nil, ev)}
+	attempts, err := t.attemptsOf(l, now)
 	if err != nil {
 		return lent{}, err
 	}
-	l := &loan{row: *r, history: appendEvent(nil, ev), ledger: lost}
 	j := &l.job
 	err = t.writeOne(t.st.insertLoan, l.num, j.Version, int64(token), req.Worker, millis(j.Lease.Until),
 		millis(j.StartedAt), millis(j.UpdatedAt), int64(j.Loans), string(l.history), string(l.ledger))
@@ -184,26 +184,30 @@ func (t *tx) lendOne(r *row, req jobs.LendRequest, now time.Time) (lent, error) 
 }
 
 // attemptsOf reads the attempts of a job's generation that earlier loans made.
-// Those left open are lost; lost are the lines that say so.
-func (t *tx) attemptsOf(r *row, now time.Time) (rows []jobs.Attempt, lost []byte, err error) {
-	if !r.stored {
-		return nil, nil, nil
+// Those left open are lost, which the new loan writes.
+func (t *tx) attemptsOf(l *loan, now time.Time) ([]jobs.Attempt, error) {
+	if !l.stored {
+		return nil, nil
 	}
-	l := make(ledger)
-	err = t.st.ledger.each(context.Background(), func(v []driver.Value) error {
-		return l.read(text(v[0]), r.job.Generation)
-	}, r.num)
+	found := make(ledger)
+	err := t.st.ledger.each(context.Background(), func(v []driver.Value) error {
+		return found.read(text(v[0]), l.job.Generation)
+	}, l.num)
 	if err != nil {
-		return nil, nil, failed(err)
+		return nil, failed(err)
 	}
-	if rows, err = l.attempts(); err != nil {
-		return nil, nil, failed(err)
-	}
-	es, err := entries(jobs.MarkLost(rows, now))
+	rows, err := found.attempts()
 	if err != nil {
-		return nil, nil, failed(err)
+		return nil, failed(err)
 	}
-	return rows, appendEntries(nil, r.job.Generation, es), nil
+	l.paid = payments(rows)
+	lost, err := entries(jobs.MarkLost(rows, now))
+	if err != nil {
+		return nil, failed(err)
+	}
+	l.ledger = appendEntries(nil, l.job.Generation, lost)
+	t.pay(l, lost)
+	return rows, nil
 }
 
 // token makes the token of the next loan.

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,11 +14,11 @@ import (
 )
 
 // List implements [jobs.Engine]. Each page costs about as many rows as it has
-// when the filter names failure classes, states other than succeeded, a
+// when the filter names failure classes, states other than succeeded, a batch, a
 // tenant, or nothing; else it looks at the jobs by falling ID until it is full.
 func (e *Engine) List(ctx context.Context, f jobs.Filter, p jobs.Page) (found []jobs.Job, err error) {
 	p = p.WithDefaults()
-	err = e.read(ctx, func(r *reader) error {
+	err = e.snapshot(ctx, func(r *reader) error {
 		found, err = e.list(ctx, r, f, p)
 		return err
 	})
@@ -27,12 +28,8 @@ func (e *Engine) List(ctx context.Context, f jobs.Filter, p jobs.Page) (found []
 	return found, nil
 }
 
-// list merges the sources of a filter, all read at one moment.
-func (e *Engine) list(ctx context.Context, r *reader, f jobs.Filter, p jobs.Page) (_ []jobs.Job, err error) {
-	if err := r.db.script("BEGIN"); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.db.script("COMMIT")) }()
+// list merges the sources of a filter.
+func (e *Engine) list(ctx context.Context, r *reader, f jobs.Filter, p jobs.Page) ([]jobs.Job, error) {
 	q := query{e: e, r: r, f: f, p: p}
 	sources, err := q.sources(ctx)
 	if err != nil {
@@ -91,13 +88,15 @@ func (q *query) sources(ctx context.Context) ([]source, error) {
 	}
 	switch {
 	case (len(q.f.Classes) > 0 || q.f.Provider != "") && tenant != 0:
-		return []source{byTenantState(tenant, jobs.Failed), byTenantState(tenant, jobs.Expired)}, nil
+		return []source{byTenantState(tenant, jobs.Failed), byTenantState(tenant, jobs.Expired), byTenantState(tenant, jobs.Erased)}, nil
 	case len(q.f.Classes) > 0:
 		return byClasses(q.f.Classes), nil
 	case q.f.Provider != "":
-		return []source{byState(jobs.Failed), byState(jobs.Expired)}, nil
+		return []source{byState(jobs.Failed), byState(jobs.Expired), byState(jobs.Erased)}, nil
 	case len(q.f.States) > 0 && !slices.Contains(q.f.States, jobs.Succeeded):
 		return q.byStates(ctx, tenant)
+	case q.f.Batch != "":
+		return []source{{from: "jobs j" + joins, where: "j.batch = ?", args: []driver.Value{string(q.f.Batch)}, id: "j.id"}}, nil
 	default:
 		return []source{everything(tenant)}, nil
 	}
@@ -195,34 +194,48 @@ func (q *query) liveSeqs(ctx context.Context) ([]int64, error) {
 }
 
 // run reads the first rows of a source that the filter selects.
-func (q *query) run(ctx context.Context, s source) ([]*row, error) {
+func (q *query) run(ctx context.Context, s source) (rows []*row, err error) {
+	err = q.each(ctx, s, " ORDER BY "+s.id+" DESC LIMIT "+strconv.Itoa(q.p.Limit), func(r *row) error {
+		rows = append(rows, r)
+		return nil
+	})
+	return rows, err
+}
+
+// each calls f with the rows of a source that the filter selects; tail is the
+// end of the query.
+func (q *query) each(ctx context.Context, s source, tail string, f func(*row) error) error {
 	where, args, ok := q.conditions(s)
 	if !ok {
-		return nil, nil
+		return nil
 	}
-	sql := "SELECT " + wholeColumns + " FROM " + s.from + " WHERE " + where + " ORDER BY " + s.id + " DESC LIMIT ?"
-	st, err := q.r.db.prepare(sql, nWholeColumns)
+	st, err := q.r.db.prepare("SELECT "+wholeColumns+" FROM "+s.from+" WHERE "+where+tail, nWholeColumns)
 	if err != nil {
-		return nil, err
-	}
-	defer st.drop()
-	args = append(args, int64(q.p.Limit))
-	var rows []*row
-	add := func(v []driver.Value) error {
-		r, err := readWhole(v, q.e.tenants)
-		rows = append(rows, r)
 		return err
 	}
+	defer st.drop()
+	return q.eachOf(ctx, s, st, args, func(v []driver.Value) error {
+		r, err := readWhole(v, q.e.tenants)
+		if err != nil {
+			return err
+		}
+		return f(r)
+	})
+}
+
+// eachOf runs the statement of a source, once or for each of its seqs.
+func (q *query) eachOf(ctx context.Context, s source, st *stmt, args []driver.Value, f func([]driver.Value) error) error {
 	if !s.bySeq {
-		return rows, st.each(ctx, add, args...)
+		return st.each(ctx, f, args...)
 	}
+	args = append([]driver.Value{nil}, args...)
 	for _, seq := range s.seqs {
-		// The filter's arguments stay as they are: only the seq changes.
-		if err := st.each(ctx, add, append([]driver.Value{seq}, args...)...); err != nil {
-			return nil, err
+		args[0] = seq
+		if err := st.each(ctx, f, args...); err != nil {
+			return err
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 // conditions are the filter in SQL, in the source's order; false when nothing
@@ -272,6 +285,22 @@ func (q *query) conditions(s source) (where string, args []driver.Value, ok bool
 	}
 	if !q.f.AcceptedUntil.IsZero() {
 		c.add("j.accepted < ?", ceilMillis(q.f.AcceptedUntil))
+	}
+	if !q.f.UpdatedFrom.IsZero() {
+		c.add("coalesce(l.updated, s.updated, j.accepted) >= ?", ceilMillis(q.f.UpdatedFrom))
+	}
+	if !q.f.UpdatedUntil.IsZero() {
+		c.add("coalesce(l.updated, s.updated, j.accepted) < ?", ceilMillis(q.f.UpdatedUntil))
+	}
+	if q.f.Batch != "" {
+		c.add("j.batch = ?", string(q.f.Batch))
+	}
+	if len(q.f.Reasons) > 0 {
+		var reasons []driver.Value
+		for _, reason := range q.f.Reasons {
+			reasons = append(reasons, reason)
+		}
+		c.in("CASE WHEN l.num IS NOT NULL THEN '' ELSE ifnull(s.reason, '') END", reasons)
 	}
 	for k, v := range q.f.Labels {
 		if jobs.ID(k).Validate() != nil {

@@ -22,13 +22,13 @@ type memory struct {
 	deadlines, parks moments
 	running          map[jobs.ID]*loan
 	runningSeq       map[int64]*loan
-	counts           [len(stateCodes)]int64
+	counts, removed  tally
 	parked           map[queue]int
 	parkedOf         map[string]int // by tenant
 	parkedAll        int
 	// seq is the last one given.
 	seq int64
-	// countsChanged says that counts or seq are not yet written.
+	// countsChanged says that counts, removed or seq are not yet written.
 	countsChanged bool
 }
 
@@ -48,6 +48,8 @@ type loan struct {
 	late bool
 	// decoded is the row's spec, once someone needed it.
 	decoded atomic.Pointer[spec]
+	// paid is what attempts of this generation cost, by their N.
+	paid map[int]payment
 }
 
 func newMemory(c priority.Config) (*memory, error) {

@@ -45,7 +45,7 @@ func (e *Engine) keeps(j jobs.Job) bool {
 	return jobs.Stamp(e.cfg.Clock()).Before(j.AcceptedAt.Add(e.cfg.Policy.KeyTTL))
 }
 
-// wholeJob decodes a row of wholeColumns, candidates and result.
+// wholeJob decodes a row of wholeColumns and heavyColumns.
 func (e *Engine) wholeJob(v []driver.Value, err error) (jobs.Job, error) {
 	if err != nil {
 		return jobs.Job{}, err
@@ -57,7 +57,7 @@ func (e *Engine) wholeJob(v []driver.Value, err error) (jobs.Job, error) {
 	if err != nil {
 		return jobs.Job{}, err
 	}
-	r.candidates, r.result = text(v[nWholeColumns]), text(v[nWholeColumns+1])
+	r.readHeavy(v[nWholeColumns:])
 	return r.whole()
 }
 

@@ -24,7 +24,7 @@ type reader struct {
 
 	byID, byKey, num, attempts, history, document *stmt
 	record, records, recordsBy                    *stmt
-	fileUsed                                      *stmt
+	fileUsed, spent                               *stmt
 }
 
 func newReaders(path string, n int, closing <-chan struct{}) *readers {
@@ -78,8 +78,8 @@ func openReader(path string) (*reader, error) {
 		columns int
 		sql     string
 	}{
-		{&r.byID, nWholeColumns + 2, "SELECT " + wholeColumns + ", s.candidates, s.result FROM jobs j" + joins + "WHERE j.id = ?1"},
-		{&r.byKey, nWholeColumns + 2, "SELECT " + wholeColumns + ", s.candidates, s.result FROM jobs j" + joins +
+		{&r.byID, nWholeColumns + nHeavyColumns, "SELECT " + wholeColumns + ", " + heavyColumns + " FROM jobs j" + joins + "WHERE j.id = ?1"},
+		{&r.byKey, nWholeColumns + nHeavyColumns, "SELECT " + wholeColumns + ", " + heavyColumns + " FROM jobs j" + joins +
 			"WHERE j.tenant = ?1 AND j.key = ?2 ORDER BY j.num DESC LIMIT 1"},
 		{&r.num, 2, "SELECT num, tenant FROM jobs WHERE id = ?1"},
 		{&r.attempts, 1, allLedger},
@@ -89,6 +89,7 @@ func openReader(path string) (*reader, error) {
 		{&r.records, nRecordColumns, "SELECT " + recordColumns + " FROM records r WHERE r.kind = ?1 AND r.id > ?2 ORDER BY r.id LIMIT ?3"},
 		{&r.recordsBy, nRecordColumns, "SELECT " + recordColumns + " FROM record_pairs p JOIN records r ON r.kind = p.kind AND r.id = p.id " +
 			"WHERE p.kind = ?1 AND p.name = ?2 AND p.value = ?3 AND p.id > ?4 ORDER BY p.id LIMIT ?5"},
+		{&r.spent, 1, "SELECT sum(micro) FROM spent WHERE (? < 0 OR tenant = ?) AND day = ?"},
 		{&r.fileUsed, 1, "SELECT 1 FROM documents WHERE file = ?1"},
 	} {
 		if *p.to, err = d.prepare(p.sql, p.columns); err != nil {

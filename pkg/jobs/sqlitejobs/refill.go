@@ -26,11 +26,9 @@ func (w *writer) refill() error {
 		}
 	}
 	f.order()
-	if old := w.m; old != nil {
-		for id, l := range m.running {
-			if was := old.running[id]; was != nil && was.job.Lease.Token == l.job.Lease.Token {
-				l.job.Lease.Until = was.job.Lease.Until
-			}
+	for _, l := range m.running {
+		if until, ok := w.extended[l.job.Lease.Token]; ok {
+			l.job.Lease.Until = until
 		}
 	}
 	for _, b := range w.bulkheads {
@@ -71,7 +69,7 @@ func (f *filler) counts() error {
 	if err != nil {
 		return err
 	}
-	f.m.seq, f.m.counts, err = decodeCounts(v)
+	f.m.seq, f.m.counts, f.m.removed, err = decodeCounts(v)
 	return err
 }
 
@@ -125,12 +123,33 @@ func (f *filler) loans() error {
 		}
 		f.other[l.job.Seq] = struct{}{}
 		f.m.deadlines = append(f.m.deadlines, due{millis(l.job.DeadlineAt), l.job.Seq})
+		if l.paid, err = f.paid(l); err != nil {
+			return err
+		}
 		f.m.lent(l)
 		if !f.w.opening { // else its holder is gone, and with it the permit
 			f.m.sched.Started(l.job.Lane, l.job.Tenant, cost(l.job.Cost))
 		}
 		return nil
 	})
+}
+
+// paid is what the attempts of a running job's generation cost.
+func (f *filler) paid(l *loan) (map[int]payment, error) {
+	rows := make(ledger)
+	if l.stored {
+		err := f.w.st.ledger.each(context.Background(), func(v []driver.Value) error {
+			return rows.read(text(v[0]), l.job.Generation)
+		}, l.num)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := rows.read(string(l.ledger), l.job.Generation); err != nil {
+		return nil, err
+	}
+	attempts, err := rows.attempts()
+	return payments(attempts), err
 }
 
 // fresh reads the jobs that wait and were never touched. Neighbours are read

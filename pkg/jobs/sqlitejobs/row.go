@@ -13,41 +13,46 @@ import (
 // stateCodes are the states in the order of their numbers in the database.
 var stateCodes = [...]jobs.State{
 	jobs.Queued, jobs.Running, jobs.Parked, jobs.InReview,
-	jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired,
+	jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired, jobs.Erased,
 }
 
 // codeOf is the number of a valid state.
 func codeOf(s jobs.State) int { return slices.Index(stateCodes[:], s) }
 
-// row is a job as it is stored. Its job lacks what spec, result and
-// candidates hold until whole fills that in.
+// row is a job as it is stored. Its job lacks what spec, result, candidates and
+// draft hold until whole fills that in, apart from the schema's name.
 type row struct {
 	num  int64
 	job  jobs.Job
 	spec []byte // JSON
 	// stored says that there is a row in states, with this much text.
-	stored                   bool
-	historyBytes, ledgerSize int64
-	result, candidates       string // JSON
+	stored                    bool
+	historyBytes, ledgerBytes int64
+	group                     int64  // that the job is in, 0 for none
+	result, candidates, draft string // JSON
 	// given is the result as it was given, until it is read from the database.
 	given *jobs.Result
 }
 
 // The columns of a job in its tables, as they are read.
 const (
-	jobColumns  = "j.num, j.tenant, j.lane, j.accepted, j.deadline, j.cost, j.id, j.key, j.fingerprint, j.spec"
-	nJobColumns = 10
+	jobColumns  = "j.num, j.tenant, j.lane, j.accepted, j.deadline, j.cost, j.id, j.key, j.fingerprint, j.spec, j.schema, j.batch"
+	nJobColumns = 12
 
 	stateColumns = "s.num, s.state, s.lane, s.version, s.generation, s.seq, s.enqueued, s.started, s.deadline, s.ended, " +
-		"s.updated, s.loans, s.token, s.tier, s.parked, s.detail, octet_length(s.history), octet_length(s.ledger)"
-	nStateColumns = 18
+		"s.updated, s.loans, s.token, s.tier, s.parked, s.reason, s.operation, s.detail, s.grp, " +
+		"octet_length(s.history), octet_length(s.ledger)"
+	nStateColumns = 21
 
-	loanColumns  = "l.num, l.version, l.token, l.worker, l.until, l.started, l.updated, l.loans, l.cancel"
-	nLoanColumns = 9
+	loanColumns  = "l.num, l.version, l.token, l.worker, l.until, l.started, l.updated, l.loans, l.cancel, l.operation"
+	nLoanColumns = 10
 
 	// wholeColumns are all of these; joins are what they are read from.
 	wholeColumns  = jobColumns + ", " + stateColumns + ", " + loanColumns
 	nWholeColumns = nJobColumns + nStateColumns + nLoanColumns
+	// heavyColumns are what lists leave out.
+	heavyColumns  = "s.candidates, s.draft, s.result"
+	nHeavyColumns = 3
 	joins         = " LEFT JOIN states s ON s.num = j.num LEFT JOIN loans l ON l.num = j.num "
 )
 
@@ -58,7 +63,8 @@ func readJob(v []driver.Value, names *tenants) *row {
 	r.job = jobs.Job{
 		ID: jobs.ID(text(v[6])), Tenant: names.name(integer(v[1])), Lane: jobs.Lane(integer(v[2])),
 		State: jobs.Queued, Version: 1, Generation: 1, Seq: r.num,
-		Key: text(v[7]), Fingerprint: string(blob(v[8])),
+		Key: text(v[7]), Fingerprint: string(blob(v[8])), Batch: jobs.ID(text(v[11])),
+		Spec:       jobs.Spec{Schema: text(v[10])},
 		Cost:       time.Duration(integer(v[5])) * time.Millisecond,
 		AcceptedAt: accepted, EnqueuedAt: accepted, UpdatedAt: accepted, DeadlineAt: moment(integer(v[4])),
 	}
@@ -84,8 +90,9 @@ func (r *row) readState(v []driver.Value) error {
 	if token := integer(v[12]); token != 0 {
 		j.Lease = jobs.Lease{Job: j.ID, Token: jobs.Token(token)}
 	}
-	r.stored, r.historyBytes, r.ledgerSize = true, integer(v[16]), integer(v[17])
-	return decodeDetail(text(v[15]), j)
+	j.Reason, j.Operation = text(v[15]), jobs.ID(text(v[16]))
+	r.stored, r.group, r.historyBytes, r.ledgerBytes = true, integer(v[18]), integer(v[19]), integer(v[20])
+	return decodeDetail(text(v[17]), j)
 }
 
 // readLoan changes the row by the columns of loans, which are all NULL unless
@@ -101,6 +108,9 @@ func (r *row) readLoan(v []driver.Value) {
 	if v[8] != nil {
 		j.CancelAsked, j.CancelReason = true, text(v[8])
 	}
+	if v[9] != nil {
+		j.Operation = jobs.ID(text(v[9]))
+	}
 }
 
 // readWhole reads a row of wholeColumns.
@@ -111,6 +121,11 @@ func readWhole(v []driver.Value, names *tenants) (*row, error) {
 	}
 	r.readLoan(v[nJobColumns+nStateColumns : nWholeColumns])
 	return r, nil
+}
+
+// readHeavy reads heavyColumns.
+func (r *row) readHeavy(v []driver.Value) {
+	r.candidates, r.draft, r.result = text(v[0]), text(v[1]), text(v[2])
 }
 
 // whole is the job with everything that was read of it. The caller owns it.
@@ -153,6 +168,10 @@ func (r *row) with(s *spec) (jobs.Job, error) {
 		review := *j.Review
 		if review.Candidates, err = decodeCandidates(r.candidates); err != nil {
 			return jobs.Job{}, fmt.Errorf("job %s: %w", j.ID, err)
+		}
+		review.Draft = nil
+		if r.draft != "" {
+			review.Draft = json.RawMessage(r.draft)
 		}
 		j.Review = &review
 	}

@@ -23,12 +23,15 @@ var migrations = []string{firstSchema}
 //     this loan.
 //   - states has a row for each job that changed other than by running its
 //     first loan. A job without one is queued, or runs its first loan.
+//   - groups counts the dead letters and jobs in review that are there for the
+//     same reason; grp and since say which group a job is in and since when.
+//   - spent sums what a tenant's calls cost on a day, counted from 1970.
 //   - overflow takes the events and attempts of jobs with very many of them.
 //   - documents holds the bytes, or the name of the file that does.
 //
 // Times are unix milliseconds, 0 for none. The states are numbered as in
-// stateCodes. The partial indexes leave out succeeded jobs, so the usual life
-// of a job pays for none of them.
+// stateCodes. All partial indexes of states but one leave out succeeded jobs,
+// so the usual life of a job pays for that one only.
 const firstSchema = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE tenants (num INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -42,12 +45,14 @@ CREATE TABLE jobs (
 	id TEXT NOT NULL,
 	key TEXT,
 	schema TEXT,
+	batch TEXT,
 	fingerprint BLOB NOT NULL,
 	spec TEXT NOT NULL
 );
 CREATE UNIQUE INDEX jobs_id ON jobs (id);
 CREATE INDEX jobs_tenant ON jobs (tenant, id);
 CREATE INDEX jobs_key ON jobs (tenant, key) WHERE key IS NOT NULL;
+CREATE INDEX jobs_batch ON jobs (batch, id) WHERE batch IS NOT NULL;
 CREATE TABLE live (chunk INTEGER PRIMARY KEY, bits BLOB NOT NULL);
 CREATE TABLE loans (
 	num INTEGER PRIMARY KEY,
@@ -59,6 +64,7 @@ CREATE TABLE loans (
 	updated INTEGER NOT NULL,
 	loans INTEGER NOT NULL,
 	cancel TEXT,
+	operation TEXT,
 	history TEXT NOT NULL,
 	ledger TEXT NOT NULL
 );
@@ -80,18 +86,42 @@ CREATE TABLE states (
 	parked INTEGER NOT NULL,
 	tenant INTEGER NOT NULL,
 	id TEXT NOT NULL,
+	grp INTEGER,
+	since INTEGER,
 	class TEXT,
 	provider TEXT,
+	reason TEXT,
+	operation TEXT,
 	detail TEXT,
 	history TEXT NOT NULL,
 	ledger TEXT NOT NULL,
 	candidates TEXT,
+	draft TEXT,
 	result TEXT
 );
 CREATE INDEX states_state ON states (state, id) WHERE state <> 4;
 CREATE INDEX states_tenant ON states (tenant, state, id) WHERE state <> 4;
 CREATE INDEX states_class ON states (class, id) WHERE class IS NOT NULL;
 CREATE INDEX states_seq ON states (seq) WHERE seq <> num;
+CREATE INDEX states_ended ON states (state, ended) WHERE ended <> 0;
+CREATE INDEX states_group ON states (grp, since, id) WHERE grp IS NOT NULL;
+CREATE TABLE groups (
+	num INTEGER PRIMARY KEY,
+	tenant INTEGER NOT NULL,
+	state INTEGER NOT NULL,
+	class TEXT NOT NULL,
+	provider TEXT NOT NULL,
+	tier INTEGER NOT NULL,
+	schema TEXT NOT NULL,
+	jobs INTEGER NOT NULL,
+	UNIQUE (tenant, state, class, provider, tier, schema)
+);
+CREATE TABLE spent (
+	tenant INTEGER NOT NULL,
+	day INTEGER NOT NULL,
+	micro INTEGER NOT NULL,
+	PRIMARY KEY (tenant, day)
+) WITHOUT ROWID;
 CREATE TABLE overflow (
 	num INTEGER NOT NULL,
 	part INTEGER NOT NULL,

@@ -38,6 +38,12 @@ func (e *Engine) Stats(ctx context.Context) (jobs.Stats, error) {
 	var s jobs.Stats
 	err := e.submit(ctx, 0, func(t *tx) error {
 		s = t.stats(t.now())
+		for i := range s.Queues {
+			q := &s.Queues[i]
+			if m := t.w.service[queue{q.Lane, q.Tenant}]; m != nil {
+				q.Service = m.Mean()
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -48,11 +54,8 @@ func (e *Engine) Stats(ctx context.Context) (jobs.Stats, error) {
 }
 
 func (m *memory) stats(now time.Time) jobs.Stats {
-	s := jobs.Stats{At: now, States: make(map[jobs.State]int64, len(stateCodes))}
-	for code, n := range m.counts {
-		if n != 0 {
-			s.States[stateCodes[code]] = n
-		}
+	s := jobs.Stats{At: now, States: m.counts.byState(), Removed: m.removed.byState()}
+	for _, n := range m.counts {
 		s.Accepted += n
 	}
 	var rest []jobs.QueueStats // with parked jobs only

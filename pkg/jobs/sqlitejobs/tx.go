@@ -22,6 +22,18 @@ type tx struct {
 
 	begun  bool
 	events []jobs.Event
+	// What else follows when the commit is durable: times that loans held
+	// their slots, and files of documents that are not needed any more.
+	served []served
+	files  []string
+	// spent is what calls cost, by tenant and day, since the last flush.
+	spent map[account]int64
+}
+
+// served is how long a loan of a queue held its slot.
+type served struct {
+	queue queue
+	time  time.Duration
 }
 
 // storeError marks what failed in the store, or what the store cannot hold.
@@ -49,14 +61,23 @@ func isStoreError(err error) bool {
 
 func (t *tx) now() time.Time { return jobs.Stamp(t.w.e.cfg.Clock()) }
 
+// begin begins the transaction if it has not begun.
+func (t *tx) begin() error {
+	if t.begun {
+		return nil
+	}
+	if _, err := t.st.begin.exec(); err != nil {
+		return failed(fmt.Errorf("begin: %w", err))
+	}
+	t.begun = true
+	return nil
+}
+
 // write runs a statement that changes rows, beginning the transaction with the
 // first.
 func (t *tx) write(s *stmt, args ...driver.Value) (int64, error) {
-	if !t.begun {
-		if _, err := t.st.begin.exec(); err != nil {
-			return 0, failed(fmt.Errorf("begin: %w", err))
-		}
-		t.begun = true
+	if err := t.begin(); err != nil {
+		return 0, err
 	}
 	n, err := s.exec(args...)
 	return n, failed(err)
@@ -69,6 +90,18 @@ func (t *tx) writeOne(s *stmt, args ...driver.Value) error {
 		return damaged("a statement changed %d rows, want 1", n)
 	}
 	return err
+}
+
+// writeRow is write for a statement that answers a row.
+func (t *tx) writeRow(s *stmt, args ...driver.Value) ([]driver.Value, error) {
+	if err := t.begin(); err != nil {
+		return nil, err
+	}
+	v, err := s.one(args...)
+	if err == nil && v == nil {
+		return nil, damaged("a statement answered no row")
+	}
+	return v, failed(err)
 }
 
 // load reads a job that does not run; nil when there is none.
@@ -87,7 +120,7 @@ func (t *tx) load(num int64) (*row, error) {
 	if err := r.readState(v); err != nil {
 		return nil, failed(err)
 	}
-	r.candidates, r.result = text(v[nStateColumns]), text(v[nStateColumns+1])
+	r.readHeavy(v[nStateColumns:])
 	return r, nil
 }
 
@@ -151,18 +184,25 @@ func (t *tx) save(before jobs.Job, r *row, ev jobs.Event, history, ledger []byte
 	if err != nil {
 		return damaged("detail of job %s: %w", r.job.ID, err)
 	}
-	if r.stored && r.historyBytes+r.ledgerSize+int64(len(history)+len(ledger)) > spillBytes {
+	if r.stored && r.historyBytes+r.ledgerBytes+int64(len(history)+len(ledger)) > spillBytes {
 		if err := t.writeOne(t.st.spill, r.num); err != nil {
 			return err
 		}
 		if err := t.writeOne(t.st.emptyState, r.num); err != nil {
 			return err
 		}
-		r.historyBytes, r.ledgerSize = 0, 0
+		r.historyBytes, r.ledgerBytes = 0, 0
 	}
 	j := &r.job
 	if j.Review == nil {
-		r.candidates = ""
+		r.candidates, r.draft = "", ""
+	}
+	if j.State != jobs.Succeeded {
+		r.result, r.given = "", nil
+	}
+	since, err := t.regroup(&before, r)
+	if err != nil {
+		return err
 	}
 	var class, provider driver.Value
 	if j.Failure != nil {
@@ -172,14 +212,15 @@ func (t *tx) save(before jobs.Job, r *row, ev jobs.Event, history, ledger []byte
 	err = t.writeOne(t.st.putState, r.num, int64(codeOf(j.State)), int64(j.Lane), j.Version, int64(j.Generation), j.Seq,
 		millis(j.EnqueuedAt), millis(j.StartedAt), millis(j.DeadlineAt), millis(j.EndedAt),
 		millis(j.UpdatedAt), int64(j.Loans), int64(j.Lease.Token), int64(j.Tier), millis(j.ParkedUntil),
-		t.names.num(j.Tenant), string(j.ID), class, provider, orNull(detail), string(history), string(ledger),
-		orNull(r.candidates), orNull(r.result))
+		t.names.num(j.Tenant), string(j.ID), orZero(r.group), orZero(since), class, provider, orNull(j.Reason),
+		orNull(j.Operation), orNull(detail), string(history), string(ledger),
+		orNull(r.candidates), orNull(r.draft), orNull(r.result))
 	if err != nil {
 		return err
 	}
 	r.stored = true
 	r.historyBytes += int64(len(history))
-	r.ledgerSize += int64(len(ledger))
+	r.ledgerBytes += int64(len(ledger))
 	t.moved(&before, j, service)
 	t.events = append(t.events, ev)
 	return nil
@@ -207,9 +248,12 @@ func (t *tx) flush() error {
 		}
 	}
 	clear(t.live.dirty)
+	if err := t.flushSpent(); err != nil {
+		return err
+	}
 	if !t.countsChanged {
 		return nil
 	}
 	t.countsChanged = false
-	return t.writeOne(t.st.putMeta, metaCounts, encodeCounts(t.seq, t.counts))
+	return t.writeOne(t.st.putMeta, metaCounts, encodeCounts(t.seq, t.counts, t.removed))
 }

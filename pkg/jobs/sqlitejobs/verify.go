@@ -31,7 +31,7 @@ const maxFaults = 20
 // books are what the rows say the memory should hold.
 type books struct {
 	faults  []error
-	counts  [len(stateCodes)]int64
+	counts  tally
 	live    int
 	lastSeq int64
 	queued  map[queue]int
@@ -61,8 +61,11 @@ func (t *tx) verify(ctx context.Context) ([]error, error) {
 			if err != nil {
 				return err
 			}
-			if integer(v[nWholeColumns]) != 1 {
-				b.fault("job %s has no document", r.job.ID)
+			if has := integer(v[nWholeColumns]) == 1; has == (r.job.State == jobs.Erased) {
+				b.fault("job %s is %s and has a document: %t", r.job.ID, r.job.State, has)
+			}
+			if _, grouped := jobs.GroupOf(r.job); grouped != (r.group != 0) {
+				b.fault("job %s is %s and in a group: %t", r.job.ID, r.job.State, !grouped)
 			}
 			t.verifyJob(b, r)
 			return ctx.Err()
@@ -89,6 +92,7 @@ func (t *tx) verify(ctx context.Context) ([]error, error) {
 		"SELECT num FROM documents WHERE num NOT IN (SELECT num FROM jobs)":                                           "a document without its job",
 		"SELECT num FROM overflow WHERE num NOT IN (SELECT num FROM states)":                                          "overflow without its job",
 		"SELECT tenant FROM jobs WHERE tenant NOT IN (SELECT num FROM tenants)":                                       "a job of an unknown tenant",
+		"SELECT num FROM groups g WHERE jobs <> (SELECT count(*) FROM states WHERE grp = g.num)":                      "a group's count is wrong",
 		"SELECT j.num FROM jobs j JOIN states s USING (num) WHERE j.id <> s.id":                                       "a state with another's ID",
 		"SELECT s.num FROM states s JOIN jobs j USING (num) WHERE s.seq <> s.num AND s.seq IN (SELECT num FROM jobs)": "a seq given twice",
 	} {
@@ -129,7 +133,7 @@ func (t *tx) verifyJob(b *books, r *row) {
 			b.fault("job %s runs as version %d, token %d, and in memory as version %d, token %d",
 				j.ID, j.Version, j.Lease.Token, m.Version, m.Lease.Token)
 		}
-	case jobs.InReview, jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired: // memory has none of these
+	case jobs.InReview, jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired, jobs.Erased: // memory has none of these
 	}
 }
 
@@ -191,7 +195,7 @@ func (t *tx) verifyStored(b *books) error {
 	if err := f.counts(); err != nil {
 		return err
 	}
-	if f.m.counts != t.counts || f.m.seq != t.seq {
+	if f.m.counts != t.counts || f.m.removed != t.removed || f.m.seq != t.seq {
 		b.fault("the counts are stored as %v at seq %d, and memory has %v at %d", f.m.counts, f.m.seq, t.counts, t.seq)
 	}
 	if err := f.live(); err != nil {

@@ -52,8 +52,12 @@ type writer struct {
 	waiters []*call
 	// bulkheads are the tenants' settings, which rows do not hold.
 	bulkheads map[string]jobs.Bulkhead
-	epoch     int64
-	tokens    uint32
+	// extended are the ends of leases that were extended, and service the
+	// times that loans took: these, too, are nowhere else.
+	extended map[jobs.Token]time.Time
+	service  map[queue]*jobs.ServiceMean
+	epoch    int64
+	tokens   uint32
 	// opening is true until the loans of the last opening are taken back.
 	opening bool
 
@@ -234,8 +238,19 @@ func (w *writer) perform(t *tx, group []*call) (served []*call, err error) {
 	if served, err = w.serve(t); err != nil {
 		return served, err
 	}
+	// Calls of Lend of this very group, too, may have come before the work.
+	for _, c := range group {
+		if len(group) > 1 && c.waits() {
+			if c.err = c.do(t); isStoreError(c.err) {
+				return served, c.err
+			}
+		}
+	}
 	return served, t.commit()
 }
+
+// waits reports whether c is a call of Lend that found nothing and can wait.
+func (c *call) waits() bool { return c.err == nil && c.wait != nil && c.wait.goesOn() }
 
 // publish tells the listener and answers the calls of a group that is durable.
 func (w *writer) publish(t *tx, group, served []*call) {
@@ -243,8 +258,14 @@ func (w *writer) publish(t *tx, group, served []*call) {
 	if len(t.events) > 0 && w.e.cfg.Listener.Committed != nil {
 		w.e.cfg.Listener.Committed(t.events)
 	}
+	for _, s := range t.served {
+		w.tookTime(s)
+	}
+	for _, name := range t.files {
+		w.e.blobs.remove(name)
+	}
 	for _, c := range group {
-		if c.err == nil && c.wait != nil && c.wait.goesOn() {
+		if c.waits() {
 			w.await(c)
 			continue
 		}
@@ -255,6 +276,15 @@ func (w *writer) publish(t *tx, group, served []*call) {
 	}
 }
 
+func (w *writer) tookTime(s served) {
+	m := w.service[s.queue]
+	if m == nil {
+		m = &jobs.ServiceMean{}
+		w.service[s.queue] = m
+	}
+	m.Add(s.time)
+}
+
 // commit makes the transaction durable.
 func (t *tx) commit() error {
 	if err := t.flush(); err != nil {
@@ -263,10 +293,8 @@ func (t *tx) commit() error {
 	if !t.begun {
 		return nil
 	}
-	if fail := t.w.e.failCommit; fail != nil {
-		if err := fail(); err != nil {
-			return failed(err)
-		}
+	if err := t.w.e.failCommit.Load(); err != nil {
+		return failed(*err)
 	}
 	if _, err := t.st.commit.exec(); err != nil {
 		return failed(fmt.Errorf("commit: %w", err))
@@ -284,6 +312,11 @@ func (w *writer) undo(t *tx, cause error) {
 		}
 	}
 	w.broken = cause
+	if !environmental(cause) {
+		w.failures, w.retryAt = 0, time.Time{} // the store is well
+		w.repair()
+		return
+	}
 	w.repair()
 	w.failures++
 }
