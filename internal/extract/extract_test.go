@@ -147,8 +147,9 @@ func TestTheObjectIsFoundInWhatModelsPutAroundIt(t *testing.T) {
 		"list of one":    "[" + whole + "]",
 		"null as absent": strings.Replace(whole, `"tax":13.97`, `"tax":13.97,"buyer":null`, 1),
 	} {
-		if a := answer(t, 1, invoice, pages(page), content); a.Judgement.Fault != tiers.FaultNone {
-			t.Errorf("%s: judged %+v", name, a.Judgement)
+		a := answer(t, 1, invoice, pages(page), content)
+		if a.Judgement.Fault != tiers.FaultNone || strings.Contains(string(a.Extracted.Data), "null") {
+			t.Errorf("%s: judged %+v: %s", name, a.Judgement, a.Extracted.Data)
 		}
 	}
 }
@@ -223,6 +224,18 @@ func TestWhatIsNotInTheDocumentIsLeftOutWhereItMay(t *testing.T) {
 	x = answer(t, 1, invoice, pages(page), strings.Replace(whole, "87.47", "99", 1)).Extracted
 	if _, ok := x.Fields["/total"]; ok || !strings.Contains(string(x.Data), `"total":99`) {
 		t.Errorf("data %s, evidence %+v", x.Data, x.Fields["/total"])
+	}
+}
+
+func TestItemsAreLeftOutByThePlaceTheyHadInTheAnswer(t *testing.T) {
+	t.Parallel()
+	const s = `{"type":"object","properties":{"n":{"type":"array","items":{"type":"object","required":["v"],"properties":{"v":{"type":"number"}}}}}}`
+	x := answer(t, 1, inline(s), pages("1.50 2.50 3.50"), `{"n":[{"v":9},{"v":1.50},{"v":8},{"v":2.50},{"v":3.50},{"v":7}]}`).Extracted
+	if string(x.Data) != `{"n":[{"v":1.50},{"v":2.50},{"v":3.50}]}` {
+		t.Errorf("data %s", x.Data)
+	}
+	if diff := cmp.Diff([]string{"/n/0", "/n/2", "/n/5"}, x.Lost); diff != "" {
+		t.Errorf("lost: %s", diff)
 	}
 }
 

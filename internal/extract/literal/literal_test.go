@@ -61,6 +61,7 @@ func TestNumbersAreReadAsPeopleWriteThem(t *testing.T) {
 		{"AMT....50 No.7", []string{"50"}},
 		{"123,45-", []string{"-123.45"}},
 		{"-123,45", []string{"-123.45"}},
+		{"12- 13-14", []string{"12"}},
 		{"€ -9,32", []string{"-9.32 EUR"}},
 		{"-€9.32", []string{"-9.32 EUR"}},
 		{"-RM 0.01", []string{"-0.01 MYR"}},

@@ -145,12 +145,12 @@ func TestAnswersOfEveryShapeAreReadWithoutJudgement(t *testing.T) {
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
-	})
-	s := client(t, openai.Config{BaseURL: url, APIKey: canary}).Call(t.Context(), ask)
-	if s.Status != http.StatusTemporaryRedirect || s.Err != nil {
-		t.Errorf("status %d, %v", s.Status, s.Err)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, status) })
+		s := client(t, openai.Config{BaseURL: url, APIKey: canary}).Call(t.Context(), ask)
+		if s.Status != status || s.Err != nil {
+			t.Errorf("status %d, %v", s.Status, s.Err)
+		}
 	}
 }
 
@@ -284,6 +284,21 @@ func TestAnswersAreBoundedAfterDecompression(t *testing.T) {
 	s := client(t, openai.Config{BaseURL: url, MaxAnswerBytes: 1000}).Call(t.Context(), ask)
 	if !errors.Is(s.Err, tiers.ErrAnswerTooLarge) || len(s.Body) != 1000 || s.Phase != tiers.PhaseRead {
 		t.Errorf("%v, %d bytes, phase %v", s.Err, len(s.Body), s.Phase)
+	}
+}
+
+func TestAnEndlessAnswerIsLeftInTheMiddle(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write(bytes.Repeat([]byte{' '}, 4096))
+		}
+	})
+	ctx, stop := context.WithTimeoutCause(t.Context(), 10*time.Second, tiers.ErrAttemptTimeout)
+	defer stop()
+	s := client(t, openai.Config{BaseURL: url, MaxAnswerBytes: 100_000}).Call(ctx, ask)
+	if !errors.Is(s.Err, tiers.ErrAnswerTooLarge) || s.Timeout != tiers.BudgetNone {
+		t.Errorf("%v, timeout %v", s.Err, s.Timeout)
 	}
 }
 
