@@ -234,3 +234,6 @@ func Edit(path, sql string) error {
 	}
 	return errors.Join(d.script(sql), d.close())
 }
+
+// AwaitFileSweep waits for the search for files that no job needs.
+func (e *Engine) AwaitFileSweep() { e.sweep.Wait() }

@@ -30,7 +30,7 @@ func (c Config) writerPragmas() string {
 		synchronous = "OFF"
 	}
 	return fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA cache_size = -%d; "+
-		"PRAGMA wal_autocheckpoint = %d; PRAGMA temp_store = memory; PRAGMA busy_timeout = 5000",
+		"PRAGMA wal_autocheckpoint = %d; PRAGMA secure_delete = ON; PRAGMA temp_store = memory; PRAGMA busy_timeout = 5000",
 		pageSize, synchronous, c.CacheBytes>>10, checkpointPages)
 }
 
