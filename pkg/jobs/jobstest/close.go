@@ -63,6 +63,19 @@ func everyCall(ctx context.Context, e jobs.Engine, s jobs.Submission, l jobs.Lea
 	return errs
 }
 
+// everyCall makes each call that the engine of the test has.
+func (f *fixture) everyCall(ctx context.Context, s jobs.Submission, l jobs.Lease) map[string]error {
+	errs := everyCall(ctx, f.Engine, s, l)
+	if f.archive == nil {
+		return errs
+	}
+	_, errs["count"] = f.archive.Count(ctx, jobs.Filter{})
+	_, errs["groups"] = f.archive.Groups(ctx, jobs.Filter{})
+	_, errs["spent"] = f.archive.Spent(ctx, "acme", s.DeadlineAt)
+	_, errs["retain"] = f.archive.Retain(ctx, jobs.Retention{})
+	return errs
+}
+
 func closeAnswers(f *fixture) {
 	f.closing = true
 	j := f.bring(jobs.Running, key("k"))
@@ -70,7 +83,7 @@ func closeAnswers(f *fixture) {
 	if err := f.Close(); err != nil {
 		f.t.Fatalf("close: %v", err)
 	}
-	for what, err := range everyCall(f.ctx(), f, s, loanOf(j).Lease) {
+	for what, err := range f.everyCall(f.ctx(), s, loanOf(j).Lease) {
 		f.wantKind(what, err, jobs.ErrClosed)
 	}
 }
@@ -81,14 +94,14 @@ func contextEnds(f *fixture) {
 	ctx, cancel := context.WithCancel(f.ctx())
 	cancel()
 	f.unchanged(j.ID, func() {
-		for what, err := range everyCall(ctx, f, s, loanOf(j).Lease) {
+		for what, err := range f.everyCall(ctx, s, loanOf(j).Lease) {
 			if !errors.Is(err, context.Canceled) {
 				f.t.Errorf("%s: got %v, want the context's error", what, err)
 			}
 		}
 	})
 	f.same("the jobs", []jobs.ID{j.ID}, f.list(jobs.Filter{}, jobs.Page{}))
-	for what, err := range everyCall(f.ctx(), f, f.accepted(s), loanOf(j).Lease) {
+	for what, err := range f.everyCall(f.ctx(), f.accepted(s), loanOf(j).Lease) {
 		if err != nil {
 			f.t.Errorf("%s: %v", what, err)
 		}

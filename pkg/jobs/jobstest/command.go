@@ -36,9 +36,18 @@ func commands(id jobs.ID) []jobs.Command {
 	}
 }
 
+// commands are one of each kind that the features have.
+func (f *fixture) commands(id jobs.ID) []jobs.Command {
+	all := commands(id)
+	if f.h.Features.Archive {
+		all = append(all, f.claim(id, "person", time.Hour), draft(id, "person", `{}`), unclaim(id, "person"), erase(id))
+	}
+	return all
+}
+
 func commandStates(f *fixture) {
 	// What a command leads to from each state where it fits; a running job
-	// that is cancelled goes on running.
+	// that is cancelled goes on running. A draft fits none without a claim.
 	table := map[jobs.CommandKind]map[jobs.State]jobs.State{
 		jobs.Cancel: {
 			jobs.Queued: jobs.Cancelled, jobs.Parked: jobs.Cancelled, jobs.InReview: jobs.Cancelled,
@@ -52,9 +61,19 @@ func commandStates(f *fixture) {
 		jobs.Reject:   {jobs.InReview: jobs.Failed},
 		jobs.SendBack: {jobs.InReview: jobs.Queued},
 		jobs.Move:     {jobs.Queued: jobs.Queued, jobs.Parked: jobs.Parked},
+		jobs.Claim:    {jobs.InReview: jobs.InReview},
+		jobs.Unclaim:  {jobs.InReview: jobs.InReview},
+		jobs.Erase: {
+			jobs.Succeeded: jobs.Erased, jobs.Failed: jobs.Erased, jobs.Cancelled: jobs.Erased,
+			jobs.Expired: jobs.Erased, jobs.Erased: jobs.Erased,
+		},
+	}
+	// What it fits and changes nothing of.
+	idle := map[jobs.CommandKind]jobs.State{
+		jobs.Cancel: jobs.Cancelled, jobs.Unclaim: jobs.InReview, jobs.Erase: jobs.Erased,
 	}
 	for _, from := range f.h.Features.states() {
-		for _, c := range commands("") {
+		for _, c := range f.commands("") {
 			f.run(fmt.Sprintf("%s/%s", from, c.Kind), func() {
 				name := "t_" + string(from) + "_" + string(c.Kind)
 				j := f.bring(from, tenant(name))
@@ -73,7 +92,8 @@ func commandStates(f *fixture) {
 					f.t.Errorf("it became %s, want %s", got.State, want)
 				}
 				f.same("the stored job", got, f.get(j.ID))
-				if from == jobs.Cancelled && c.Kind == jobs.Cancel {
+				if idle[c.Kind] == from {
+					f.same("a job that should not change", j, got)
 					return
 				}
 				events := f.history(j.ID)
@@ -89,10 +109,11 @@ func commandVersion(f *fixture) {
 	for kind, from := range map[jobs.CommandKind]jobs.State{
 		jobs.Cancel: jobs.Running, jobs.Requeue: jobs.Expired, jobs.Complete: jobs.Failed,
 		jobs.Reject: jobs.InReview, jobs.SendBack: jobs.InReview, jobs.Move: jobs.Parked,
+		jobs.Claim: jobs.InReview, jobs.Erase: jobs.Succeeded,
 	} {
 		name := "t_" + string(kind)
 		j := f.bring(from, lane(jobs.Batch), tenant(name))
-		for _, c := range commands(j.ID) {
+		for _, c := range f.commands(j.ID) {
 			if c.Kind != kind {
 				continue
 			}
@@ -114,7 +135,7 @@ func commandVersion(f *fixture) {
 
 func commandTenant(f *fixture) {
 	j := f.submit()
-	for _, c := range commands(j.ID) {
+	for _, c := range f.commands(j.ID) {
 		c.Tenant = "globex"
 		f.unchanged(j.ID, func() {
 			_, err := f.Apply(f.ctx(), c)
@@ -124,7 +145,7 @@ func commandTenant(f *fixture) {
 			f.wantKind(string(c.Kind)+" with a version", err, jobs.ErrNotFound)
 		})
 	}
-	for _, c := range commands("no_such_job") {
+	for _, c := range f.commands("no_such_job") {
 		_, err := f.Apply(f.ctx(), c)
 		f.wantKind(string(c.Kind)+" of no job", err, jobs.ErrNotFound)
 	}

@@ -60,12 +60,6 @@ func listBounds(f *fixture) {
 }
 
 func listFilters(f *fixture) {
-	labelled := func(labels map[string]string) func(*jobs.Submission) {
-		return func(s *jobs.Submission) { s.Labels = labels }
-	}
-	schema := func(name string) func(*jobs.Submission) {
-		return func(s *jobs.Submission) { s.Spec = jobs.Spec{Schema: name} }
-	}
 	start := f.clock.Now()
 	failed := f.bring(jobs.Failed, labelled(map[string]string{"a": "1", "b": "2"})).ID
 	f.clock.Advance(time.Second)

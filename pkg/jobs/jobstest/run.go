@@ -42,6 +42,13 @@ func Run(t *testing.T, h Harness) {
 		{"concurrency", concurrencyBehaviours()},
 		{"repeat", repeatBehaviours()},
 	}
+	if h.Features.Archive {
+		groups = append(groups,
+			group{"claim", claimBehaviours()},
+			group{"erase", eraseBehaviours()},
+			group{"operation", operationBehaviours()},
+		)
+	}
 	if h.Features.Persistent {
 		groups = append(groups, group{"restart", restartBehaviours()})
 	}
