@@ -50,6 +50,8 @@ const (
 
 	CodeTenantQueueFull = Code(backpressure.TenantQueueFull)
 	CodeRateLimited     = Code(backpressure.RateLimited)
+	CodeBudgetExhausted = Code(backpressure.BudgetExhausted)
+	CodeTenantPaused    = Code(backpressure.TenantPaused)
 
 	CodeInternal          Code = "internal"
 	CodeLaneShed               = Code(backpressure.LaneShed)
@@ -108,6 +110,8 @@ func Problems() []ProblemKind {
 		{CodeDeadlineUnachievable, http.StatusUnprocessableEntity, "The deadline is shorter than the wait", false},
 		{CodeTenantQueueFull, busy, "Your share of the queue is full", true},
 		{CodeRateLimited, busy, "You send faster than your rate", true},
+		{CodeBudgetExhausted, busy, "Your money for today is spent", true},
+		{CodeTenantPaused, busy, "You are paused", true},
 		{CodeInternal, http.StatusInternalServerError, "Something went wrong on our side", true},
 		{CodeLaneShed, ours, "The lane takes nothing in now", true},
 		{CodeDraining, ours, "The server is stopping", true},

@@ -190,6 +190,12 @@ func refusalDetail(d backpressure.Decision, lane jobs.Lane) string {
 		return fmt.Sprintf("A job in lane %s would wait about %.0f s; that leaves too little of the deadline.", lane, math.Ceil(d.ETA))
 	case backpressure.TenantQueueFull:
 		return fmt.Sprintf("Your jobs that wait in lane %s already fill your share or your limit.", lane)
+	case backpressure.RateLimited:
+		return "You send more jobs or more bytes a second than your rate allows."
+	case backpressure.BudgetExhausted:
+		return "The model calls for your jobs have cost as much today (UTC) as you may spend."
+	case backpressure.TenantPaused:
+		return "An operator paused you, and no new jobs are taken until you are resumed."
 	default:
 		return "The job was not let in."
 	}

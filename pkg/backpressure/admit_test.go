@@ -304,6 +304,7 @@ func TestEveryReasonHasAStatus(t *testing.T) {
 	want := map[backpressure.Reason]int{
 		backpressure.Backlog: 202, backpressure.NoWorker: 202,
 		backpressure.TenantQueueFull: 429, backpressure.RateLimited: 429,
+		backpressure.BudgetExhausted: 429, backpressure.TenantPaused: 429,
 		backpressure.DeadlineUnachievable: 422,
 		backpressure.LaneShed:             503, backpressure.Draining: 503, backpressure.EngineUnavailable: 503,
 	}

@@ -23,6 +23,12 @@ const (
 	// RateLimited: the tenant sends faster than its rate allows. Whoever
 	// meters rates gives it; the controller does not.
 	RateLimited Reason = "rate_limited"
+	// BudgetExhausted: the tenant has spent its money for today. Whoever
+	// counts money gives it.
+	BudgetExhausted Reason = "budget_exhausted"
+	// TenantPaused: the tenant is paused and takes no new jobs. Whoever keeps
+	// tenants gives it.
+	TenantPaused Reason = "tenant_paused"
 	// DeadlineUnachievable: the job would probably still wait when most of
 	// the time to its deadline is gone.
 	DeadlineUnachievable Reason = "deadline_unachievable"
@@ -37,8 +43,8 @@ const (
 // Reasons lists all reasons.
 func Reasons() []Reason {
 	return []Reason{
-		Backlog, NoWorker, TenantQueueFull, RateLimited, DeadlineUnachievable,
-		LaneShed, Draining, EngineUnavailable,
+		Backlog, NoWorker, TenantQueueFull, RateLimited, BudgetExhausted, TenantPaused,
+		DeadlineUnachievable, LaneShed, Draining, EngineUnavailable,
 	}
 }
 
@@ -47,7 +53,7 @@ func Reasons() []Reason {
 // request cannot be met, 202 where the job was admitted.
 func (r Reason) Status() int {
 	switch r {
-	case TenantQueueFull, RateLimited:
+	case TenantQueueFull, RateLimited, BudgetExhausted, TenantPaused:
 		return 429
 	case DeadlineUnachievable:
 		return 422
