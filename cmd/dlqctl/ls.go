@@ -154,8 +154,8 @@ func (l *listing) take(j client.Job) {
 func jobTable() table {
 	return table{columns: []column{
 		{title: "ID"}, {title: "STATE"}, {title: "TIER", right: true, drop: 1}, {title: "WHY"},
-		{title: "LANE", drop: 2}, {title: "TENANT", drop: 3}, {title: "SCHEMA", drop: 4}, {title: "PROVIDER", drop: 5},
-		{title: "AGE", right: true}, {title: "DETAIL", least: 20, drop: 6},
+		{title: "LANE", drop: 2}, {title: "TENANT", drop: 4}, {title: "SCHEMA", drop: 5}, {title: "PROVIDER", drop: 6},
+		{title: "AGE", right: true}, {title: "DETAIL", least: 24, drop: 3},
 	}}
 }
 

@@ -26,11 +26,16 @@ func (a *app) complain(err error) {
 	case errors.Is(err, client.ErrBadAnswer):
 		a.say("dlqctl: %s", err)
 		a.say("Is this a Sluice server? --server or SLUICE_SERVER names another.")
-	case errors.Is(err, errUnconfirmed):
-		a.say("dlqctl: %s", err)
 	default:
 		a.say("dlqctl: %s", err)
 	}
+}
+
+func problemText(p *client.Problem) string {
+	if p.Detail == "" {
+		return p.Title
+	}
+	return p.Title + ": " + p.Detail
 }
 
 // maxListed bounds the places and suggestions of one problem.
@@ -38,11 +43,7 @@ const maxListed = 16
 
 // complainOf shows the server's problem.
 func (a *app) complainOf(p *client.Problem) {
-	text := p.Title
-	if p.Detail != "" {
-		text += ": " + p.Detail
-	}
-	mark := p.Code
+	text, mark := problemText(p), p.Code
 	if mark == "" {
 		mark = "status"
 	}

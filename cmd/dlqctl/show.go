@@ -187,11 +187,17 @@ func (a *app) showAnswers(j client.Job) {
 	if j.Review == nil {
 		return
 	}
+	var before json.RawMessage
 	for _, c := range j.Review.Candidates[:min(len(j.Review.Candidates), maxListed)] {
 		a.heading(fmt.Sprintf("Answer of tier %d that did not stand", c.Tier))
 		for _, reason := range c.Reasons[:min(len(c.Reasons), maxListed)] {
 			a.print("  %s", reason)
 		}
+		if bytes.Equal(c.Data, before) {
+			a.print("  The same data.")
+			continue
+		}
+		before = c.Data
 		a.showData(c.Data)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -115,15 +116,14 @@ func (t *table) fit(width int) []int {
 			widths[i] = max(widths[i], runewidth.StringWidth(c.title))
 		}
 	}
+	full := slices.Clone(widths)
 	for width > 0 {
 		over := total(widths) - width
-		if over <= 0 || t.shrink(widths, over) {
-			break
-		}
-		if !t.dropOne(widths) {
+		if over <= 0 || t.shrink(widths, over) || !t.dropOne(widths) {
 			break
 		}
 	}
+	t.restore(widths, full, width)
 	return widths
 }
 
@@ -170,4 +170,16 @@ func (t *table) dropOne(widths []int) bool {
 	}
 	widths[drop] = 0
 	return true
+}
+
+// restore brings back what has room after all, because something wide was
+// dropped after it.
+func (t *table) restore(widths, full []int, width int) {
+	for level := 1; level <= len(t.columns); level++ {
+		for i, c := range t.columns {
+			if c.drop == level && widths[i] == 0 && full[i] > 0 && total(widths)+len(columnGap)+full[i] <= width {
+				widths[i] = full[i]
+			}
+		}
+	}
 }
