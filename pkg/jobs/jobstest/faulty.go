@@ -2,6 +2,7 @@ package jobstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -76,8 +77,9 @@ func Seeded(seed uint64, rate float64, ways ...Fault) Plan {
 }
 
 // Faulty is an engine that fails by plan. Callers that get along with it get
-// along with an engine whose store or network is bad. It is safe for
-// concurrent use when its plan is.
+// along with an engine whose store or network is bad. It is an archive too;
+// where its engine is none, those calls answer an error that wraps
+// [errors.ErrUnsupported]. It is safe for concurrent use when its plan is.
 type Faulty struct {
 	// Engine does the work.
 	Engine jobs.Engine
@@ -91,7 +93,10 @@ type Faulty struct {
 	injected map[Fault]int
 }
 
-var _ jobs.Engine = (*Faulty)(nil)
+var (
+	_ jobs.Engine  = (*Faulty)(nil)
+	_ jobs.Archive = (*Faulty)(nil)
+)
 
 // Injected counts the faults so far by kind.
 func (f *Faulty) Injected() map[Fault]int {
@@ -244,6 +249,38 @@ func (f *Faulty) List(ctx context.Context, filter jobs.Filter, p jobs.Page) ([]j
 // Stats implements [jobs.Engine].
 func (f *Faulty) Stats(ctx context.Context) (jobs.Stats, error) {
 	return run(ctx, f, "Stats", func() (jobs.Stats, error) { return f.Engine.Stats(ctx) }, nil)
+}
+
+// Count implements [jobs.Archive].
+func (f *Faulty) Count(ctx context.Context, filter jobs.Filter) (int64, error) {
+	return runArchive(ctx, f, "Count", func(a jobs.Archive) (int64, error) { return a.Count(ctx, filter) })
+}
+
+// Groups implements [jobs.Archive].
+func (f *Faulty) Groups(ctx context.Context, filter jobs.Filter) ([]jobs.Group, error) {
+	return runArchive(ctx, f, "Groups", func(a jobs.Archive) ([]jobs.Group, error) { return a.Groups(ctx, filter) })
+}
+
+// Retain implements [jobs.Archive].
+func (f *Faulty) Retain(ctx context.Context, r jobs.Retention) (jobs.Retained, error) {
+	return runArchive(ctx, f, "Retain", func(a jobs.Archive) (jobs.Retained, error) { return a.Retain(ctx, r) })
+}
+
+// Spent implements [jobs.Archive].
+func (f *Faulty) Spent(ctx context.Context, tenant string, day time.Time) (int64, error) {
+	return runArchive(ctx, f, "Spent", func(a jobs.Archive) (int64, error) { return a.Spent(ctx, tenant, day) })
+}
+
+// runArchive is run for a call of the engine's archive.
+func runArchive[T any](ctx context.Context, f *Faulty, method string, call func(jobs.Archive) (T, error)) (T, error) {
+	return run(ctx, f, method, func() (T, error) {
+		a, ok := f.Engine.(jobs.Archive)
+		if !ok {
+			var none T
+			return none, fmt.Errorf("%s: %w: the engine is no archive", method, errors.ErrUnsupported)
+		}
+		return call(a)
+	}, nil)
 }
 
 // Records implements [jobs.Engine].

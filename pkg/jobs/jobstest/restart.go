@@ -9,7 +9,7 @@ import (
 
 // restartBehaviours are those of persistent engines, each after a close and
 // after a crash.
-func restartBehaviours() []behaviour {
+func restartBehaviours(f Features) []behaviour {
 	both := []struct {
 		name    string
 		restart func(*fixture)
@@ -34,6 +34,9 @@ func restartBehaviours() []behaviour {
 		add("keys and IDs are kept", jobs.Policy{KeyTTL: time.Hour}, restartKeys)
 		add("an outcome repeated is recognised", jobs.Policy{}, restartRepeats)
 		add("what waits is woken and expires", jobs.Policy{}, restartDue)
+		if f.Archive {
+			restartArchive(add)
+		}
 	}
 	return all
 }
@@ -46,17 +49,20 @@ type everything struct {
 	Events    [][]jobs.Event
 	Records   []jobs.Record
 	Stats     jobs.Stats
+	Groups    []jobs.Group
+	Spent     int64
 }
 
 func (f *fixture) everything() everything {
 	f.t.Helper()
 	var all everything
 	for _, id := range f.ids {
+		j := f.get(id)
 		document, err := f.Document(f.ctx(), "", id)
-		if err != nil {
+		if err != nil && j.State != jobs.Erased {
 			f.t.Fatalf("document: %v", err)
 		}
-		all.Jobs = append(all.Jobs, f.get(id))
+		all.Jobs = append(all.Jobs, j)
 		all.Documents = append(all.Documents, sha256.Sum256(document))
 		all.Attempts = append(all.Attempts, f.attempts(id))
 		all.Events = append(all.Events, f.history(id))
@@ -67,12 +73,21 @@ func (f *fixture) everything() everything {
 	}
 	all.Stats = f.stats()
 	all.Stats.Slots, all.Stats.Workers = 0, 0
+	for i := range all.Stats.Queues {
+		all.Stats.Queues[i].Service = 0 // is of one opening
+	}
+	if f.archive != nil {
+		all.Groups, all.Spent = f.groups(jobs.Filter{}), f.spent("acme", f.clock.Now())
+	}
 	return all
 }
 
 func restartKeeps(f *fixture, restart func()) {
 	for _, s := range []jobs.State{jobs.Parked, jobs.InReview, jobs.Succeeded, jobs.Failed, jobs.Expired, jobs.Cancelled} {
 		f.bring(s)
+	}
+	if f.archive != nil {
+		f.archived()
 	}
 	large := f.submission()
 	withBody(&large, make([]byte, 100<<10))

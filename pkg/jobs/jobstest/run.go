@@ -47,10 +47,14 @@ func Run(t *testing.T, h Harness) {
 			group{"claim", claimBehaviours()},
 			group{"erase", eraseBehaviours()},
 			group{"operation", operationBehaviours()},
+			group{"archive", archiveBehaviours()},
+			group{"retain", retainBehaviours()},
+			group{"money", moneyBehaviours()},
+			group{"service", serviceBehaviours()},
 		)
 	}
 	if h.Features.Persistent {
-		groups = append(groups, group{"restart", restartBehaviours()})
+		groups = append(groups, group{"restart", restartBehaviours(h.Features)})
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

@@ -94,18 +94,22 @@ func statsOldest(f *fixture) {
 }
 
 func statsBalance(f *fixture) {
-	const rounds = 40
-	subs := make([]jobs.Submission, rounds)
-	for i := range subs {
-		subs[i] = f.submission()
-		f.ids = append(f.ids, subs[i].ID)
-	}
 	outcomes := f.outcomes()
-	var work, watch sync.WaitGroup
+	f.busy(40, func(n int) jobs.Outcome { return outcomes[n%4] }, f.balanced)
+}
+
+// busy takes n jobs from their submission to their outcomes, and watches again
+// and again meanwhile.
+func (f *fixture) busy(n int, outcome func(n int) jobs.Outcome, watch func()) {
+	subs := make([]jobs.Submission, n)
+	for i := range subs {
+		subs[i] = f.accepted(f.submission())
+	}
+	var work, watching sync.WaitGroup
 	done := make(chan struct{})
-	watch.Go(func() {
+	watching.Go(func() {
 		for {
-			f.balanced()
+			watch()
 			select {
 			case <-done:
 				return
@@ -123,22 +127,22 @@ func statsBalance(f *fixture) {
 	work.Go(func() {
 		req := request(3)
 		req.Wait = longWait
-		for n := 0; n < rounds && !f.t.Failed(); {
+		for settled := 0; settled < n && !f.t.Failed(); {
 			loans, err := f.Lend(f.ctx(), req)
 			if err != nil {
 				f.t.Errorf("lend: %v", err)
 			}
 			for _, l := range loans {
-				if _, err := f.Finish(f.ctx(), l.Lease, outcomes[n%4]); err != nil {
+				if _, err := f.Finish(f.ctx(), l.Lease, outcome(settled)); err != nil {
 					f.t.Errorf("finish: %v", err)
 				}
-				n++
+				settled++
 			}
 		}
 	})
 	work.Wait()
 	close(done)
-	watch.Wait()
+	watching.Wait()
 }
 
 // balanced wants the sums of one snapshot to agree.
