@@ -1,11 +1,13 @@
 package app
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sluicehq/sluice/internal/httpapi"
 	"github.com/sluicehq/sluice/internal/ladder"
@@ -116,96 +118,9 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// RegisterRoutes exports the state of the gates and breakers of the routes, as
-// read by routes at scrape time.
-func (m *Metrics) RegisterRoutes(routes func() []ladder.RouteState) {
-	m.registry.MustRegister(&routesCollector{
-		routes:  routes,
-		gate:    prometheus.NewDesc("sluice_gate_closed_seconds", "Seconds until the route's gate opens; 0 while it is open.", []string{"route"}, nil),
-		breaker: prometheus.NewDesc("sluice_breaker_open", "1 while the route's breaker is open in this process.", []string{"route"}, nil),
-		budget:  prometheus.NewDesc("sluice_retry_budget_units", "Retries that the route has left in this process.", []string{"route", "pool"}, nil),
-	})
-}
-
-type routesCollector struct {
-	routes                func() []ladder.RouteState
-	gate, breaker, budget *prometheus.Desc
-}
-
-// Describe implements prometheus.Collector.
-func (c *routesCollector) Describe(out chan<- *prometheus.Desc) {
-	out <- c.gate
-	out <- c.breaker
-	out <- c.budget
-}
-
-// Collect implements prometheus.Collector.
-func (c *routesCollector) Collect(out chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	for _, r := range c.routes() {
-		gauge(c.gate, r.GateLeft.Seconds(), r.Name)
-		open := 0.0
-		if r.BreakerOpen {
-			open = 1
-		}
-		gauge(c.breaker, open, r.Name)
-		for pool, units := range r.Budget {
-			gauge(c.budget, units, r.Name, string(pool))
-		}
-	}
-}
-
-// RegisterStats exports an engine's counts as read by stats at scrape time.
-func (m *Metrics) RegisterStats(stats func() (jobs.Stats, bool)) {
-	m.registry.MustRegister(&statsCollector{
-		stats:  stats,
-		depth:  prometheus.NewDesc("sluice_queue_depth", "Jobs that wait, run or are parked, by lane.", []string{"lane", "state"}, nil),
-		oldest: prometheus.NewDesc("sluice_queue_oldest_seconds", "Age of the oldest waiting job by lane.", []string{"lane"}, nil),
-		jobs:   prometheus.NewDesc("sluice_jobs", "Jobs by state.", []string{"state"}, nil),
-		dead:   prometheus.NewDesc("sluice_dead_letters", "Dead letters: failed and expired jobs.", nil, nil),
-		slots:  prometheus.NewDesc("sluice_slots", "Slots of the workers heard of lately.", nil, nil),
-	})
-}
-
-type statsCollector struct {
-	stats                            func() (jobs.Stats, bool)
-	depth, oldest, jobs, dead, slots *prometheus.Desc
-}
-
-// Describe implements prometheus.Collector.
-func (c *statsCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.depth, c.oldest, c.jobs, c.dead, c.slots} {
-		out <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *statsCollector) Collect(out chan<- prometheus.Metric) {
-	s, ok := c.stats()
-	if !ok {
-		return
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	for _, l := range jobs.Lanes() {
-		q := s.Lane(l)
-		gauge(c.depth, float64(q.Queued), l.String(), "queued")
-		gauge(c.depth, float64(q.Running), l.String(), "running")
-		gauge(c.depth, float64(q.Parked), l.String(), "parked")
-		age := 0.0
-		if !q.OldestAt.IsZero() {
-			age = max(0, s.At.Sub(q.OldestAt).Seconds())
-		}
-		gauge(c.oldest, age, l.String())
-	}
-	for _, st := range jobs.States() {
-		gauge(c.jobs, float64(s.States[st]), string(st))
-	}
-	gauge(c.dead, float64(s.States[jobs.Failed]+s.States[jobs.Expired]))
-	gauge(c.slots, float64(s.Slots))
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
 // attemptEnded counts a closed row of the ledger.
