@@ -21,7 +21,12 @@ import (
 // binaries are built once for all tests of the package.
 var binaries string
 
-func TestMain(m *testing.M) { os.Exit(withBinaries(m)) }
+func TestMain(m *testing.M) {
+	if config, ok := os.LookupEnv(loadRole); ok {
+		os.Exit(runLoad(config))
+	}
+	os.Exit(withBinaries(m))
+}
 
 func withBinaries(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "sluice-chaos")

@@ -1,0 +1,325 @@
+package chaos_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluicehq/sluice/chaos/powerfs"
+)
+
+// TestPowerCutLosesNoAcceptedJob cuts the power of a disk again and again, at
+// any write, fsync or new name, while the default engine takes jobs, lends and
+// settles them; also while it starts on what the cut before has left. What it
+// answered must be there ever after.
+func TestPowerCutLosesNoAcceptedJob(t *testing.T) {
+	cuts := rounds(5, 150)
+	p := newPower(t, false)
+	for p.cuts < cuts {
+		if p.cuts%12 == 0 || p.disk.Bytes() > 48<<20 {
+			p.replaceDisk()
+		}
+		for _, fault := range p.cut() {
+			t.Errorf("cut %d (seed %d): %s", p.cuts, p.seed, fault)
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	t.Log(p.report())
+}
+
+// TestPowerCutLosesJobsWithoutFsync proves that the harness can see a loss: the
+// same cuts with an engine that never fsyncs.
+func TestPowerCutLosesJobsWithoutFsync(t *testing.T) {
+	const enough = 20
+	p := newPower(t, true)
+	harmed := 0
+	var example string
+	for p.cuts < enough && (long() || harmed == 0) {
+		p.replaceDisk()
+		if faults := p.cut(); len(faults) > 0 {
+			harmed++
+			example = faults[0]
+		}
+	}
+	t.Logf("%s\n%d of them lost or corrupted something, such as: %s", p.report(), harmed, example)
+	if harmed == 0 {
+		t.Error("no cut harmed an engine that never fsyncs: the harness does not see losses")
+	}
+}
+
+// power is a disk, the engines that run on it one after the other, and a tally
+// of what happened to it.
+type power struct {
+	t      *testing.T
+	unsafe bool
+	seed   uint64
+	random *rand.Rand
+	disk   *powerfs.Disk
+	ledger *ledger
+	next   int // the number from which the next engine's jobs count
+	began  time.Time
+
+	cuts, kills, starts, unopened int
+	accepted, answers, checks     int
+	entries, entriesLost          int
+	files                         map[string]*powerfs.FileLosses // by kind of file
+	hit                           map[string]int                 // cuts in which a kind had something at stake
+}
+
+func newPower(t *testing.T, unsafe bool) *power {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	p := &power{
+		t: t, unsafe: unsafe, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), next: 1, began: time.Now(),
+		files: make(map[string]*powerfs.FileLosses), hit: make(map[string]int),
+	}
+	p.replaceDisk()
+	return p
+}
+
+// replaceDisk begins anew with an empty disk.
+func (p *power) replaceDisk() {
+	p.settle()
+	p.disk, p.ledger = powerfs.New(), newLedger()
+}
+
+// settle counts what was answered on the disk.
+func (p *power) settle() {
+	if p.ledger != nil {
+		p.accepted += len(p.ledger.accepted)
+		p.answers += p.ledger.answers
+		p.ledger = nil
+	}
+}
+
+// cut runs the engine until the power goes, turns it on again, and returns
+// what is wrong then.
+func (p *power) cut() []string {
+	faults := p.outage()
+	p.cuts++
+	after, losses := p.disk.Cut(p.random.Uint64())
+	p.disk = after
+	p.count(losses)
+	plain := p.t.TempDir()
+	if err := after.WriteTo(plain); err != nil {
+		p.t.Fatal(err)
+	}
+	faults = append(faults, p.ledger.judge(p.t, filepath.Join(plain, "data"))...)
+	if err := os.RemoveAll(plain); err != nil {
+		p.t.Fatal(err)
+	}
+	return faults
+}
+
+// outage mounts the disk and keeps an engine busy on it until the power goes:
+// with one of the next changes or when time is up. Now and then the engine's process is killed before that and another
+// one goes on, so that the second builds on what the first did not fsync.
+func (p *power) outage() (faults []string) {
+	dir := p.t.TempDir()
+	m, err := p.disk.Mount(dir)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = m.Unmount() }) // reported below unless the test ends early
+	p.disk.PowerOffAfter(p.changes())
+	for on := true; on; {
+		e := p.start(dir)
+		on = p.watch(e)
+		e.kill()
+		faults = append(faults, e.unexcused...)
+		p.next = e.config.First + 1_000_000
+		if !isClosed(e.ready) {
+			p.unopened++
+		}
+	}
+	if err := m.Unmount(); err != nil {
+		p.t.Fatalf("unmount: %v", err)
+	}
+	return faults
+}
+
+// watch waits until it is time to kill the engine, and reports whether the
+// power is on then.
+func (p *power) watch(e *running) bool {
+	var kill <-chan time.Time
+	if p.random.IntN(4) == 0 {
+		kill = p.within(5*time.Millisecond, 200*time.Millisecond)
+	}
+	ready, over := e.ready, time.After(20*time.Second)
+	for {
+		select {
+		case <-ready:
+			ready = nil
+			over = p.within(0, time.Duration(rounds(1200, 3000))*time.Millisecond)
+		case <-kill:
+			p.kills++
+			return true
+		case <-over:
+			p.disk.PowerOff()
+			return false
+		case <-e.ended:
+			return false
+		case <-p.disk.Off():
+			// Most engines learn of it, and must answer nothing that is lost.
+			select {
+			case <-e.ended:
+			case <-p.within(0, 10*time.Millisecond):
+			}
+			return false
+		}
+	}
+}
+
+// within fires at a random moment.
+func (p *power) within(from, to time.Duration) <-chan time.Time {
+	return time.After(from + time.Duration(p.random.Int64N(int64(to-from))))
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// changes is how many changes of the disk the power lasts. An engine makes
+// about 140 to start on an empty disk and, after a cut, as many as its log is
+// long: a third of the cuts aims at that.
+func (p *power) changes() int {
+	low, high := 200.0, float64(rounds(3000, 16000))
+	if p.random.IntN(3) == 0 {
+		low, high = 1, 400
+	}
+	return int(low * math.Pow(high/low, p.random.Float64()))
+}
+
+// running is the process of an engine under load.
+type running struct {
+	config    loadConfig
+	kill      func()        // ends it, and waits until all its notes are read
+	ready     chan struct{} // closed when it has opened
+	ended     chan struct{} // closed when it has ended
+	unexcused []string      // failures while the power was on; read it after kill
+}
+
+// start starts an engine on the disk that is mounted on dir.
+func (p *power) start(dir string) *running {
+	p.t.Helper()
+	e := &running{
+		config: loadConfig{Dir: filepath.Join(dir, "data"), Unsafe: p.unsafe, Seed: p.random.Uint64(), First: p.next},
+		ready:  make(chan struct{}), ended: make(chan struct{}),
+	}
+	config, err := json.Marshal(e.config)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), loadRole+"="+string(config))
+	stderr := &lockedBuffer{}
+	cmd.Stderr = stderr
+	stdin, err := cmd.StdinPipe() // closed by the kernel when this process dies
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.starts++
+	disk, killed := p.disk, make(chan struct{})
+	go func() {
+		defer close(e.ended)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			e.read(lines.Bytes(), disk, p.ledger)
+		}
+		_ = cmd.Wait() // it was killed, or said why it ended
+		// Without the disk the mapped files are gone, which may end a process.
+		if !isClosed(killed) && !isClosed(disk.Off()) {
+			e.unexcused = append(e.unexcused, "the engine's process ended: "+stderr.tail(2000))
+		}
+	}()
+	e.kill = func() {
+		close(killed)
+		_ = cmd.Process.Kill()
+		<-e.ended
+		_ = stdin.Close()
+	}
+	p.t.Cleanup(func() { _ = cmd.Process.Kill() }) // when the test ends early
+	return e
+}
+
+// read takes a note in.
+func (e *running) read(line []byte, disk *powerfs.Disk, l *ledger) {
+	var n note
+	if err := json.Unmarshal(line, &n); err != nil {
+		e.unexcused = append(e.unexcused, fmt.Sprintf("note %q: %v", line, err))
+		return
+	}
+	switch {
+	case n.Opened:
+		close(e.ready)
+	case n.Failed != "":
+		if !isClosed(disk.Off()) {
+			e.unexcused = append(e.unexcused, "with the power on: "+n.Failed)
+		}
+	default:
+		l.add(n)
+	}
+}
+
+// count adds up what was at stake and what was lost.
+func (p *power) count(l powerfs.Losses) {
+	p.entries += l.Entries
+	p.entriesLost += l.EntriesLost
+	for _, f := range l.Files {
+		kind := path.Base(f.Path)
+		if strings.Contains(f.Path, "documents/") {
+			kind = "documents"
+		}
+		sum := p.files[kind]
+		if sum == nil {
+			sum = new(powerfs.FileLosses)
+			p.files[kind] = sum
+		}
+		p.hit[kind]++
+		sum.Sectors += f.Sectors
+		sum.SectorsLost += f.SectorsLost
+		sum.Writes += f.Writes
+		sum.Torn += f.Torn
+	}
+	p.checks += p.ledger.answers
+}
+
+// report tells what happened.
+func (p *power) report() string {
+	p.settle()
+	s := fmt.Sprintf("%d cuts and %d kills of %d engines (%d of them before they were ready) in %s\n"+
+		"  answered: %d jobs accepted and %d changes, attempts and records; each was looked for after each later cut, %d looks\n"+
+		"  names: %d were not fsynced, %d lost",
+		p.cuts, p.kills, p.starts, p.unopened, time.Since(p.began).Round(time.Second),
+		p.accepted, p.answers-p.accepted, p.checks, p.entries, p.entriesLost)
+	for _, kind := range slices.Sorted(maps.Keys(p.files)) {
+		f := p.files[kind]
+		s += fmt.Sprintf("\n  %s at stake in %d cuts: of sectors %d were not fsynced, %d lost; of writes %d were not fsynced, %d torn",
+			kind, p.hit[kind], f.Sectors, f.SectorsLost, f.Writes, f.Torn)
+	}
+	return s
+}
