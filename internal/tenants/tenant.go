@@ -171,6 +171,9 @@ func decode(r jobs.Record) (Tenant, error) {
 	if err := json.Unmarshal(r.Value, &t); err != nil {
 		return Tenant{}, fmt.Errorf("decode tenant %s: %w", r.ID, err)
 	}
+	if err := t.Validate(); err != nil {
+		return Tenant{}, fmt.Errorf("decode tenant %s: %w", r.ID, err)
+	}
 	t.Name, t.Version, t.UpdatedAt = string(r.ID), r.Version, r.UpdatedAt
 	t.Limits = t.WithDefaults()
 	return t, nil
