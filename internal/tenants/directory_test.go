@@ -96,6 +96,7 @@ func TestAChangeOfAnotherProcessActsWithinASecond(t *testing.T) {
 		running(t, here)
 		synctest.Wait()
 		must[tenants.Tenant](t)(here.Pause(t.Context(), "acme", 0, tenants.Pause{Until: time.Now().Add(time.Hour)}))
+		synctest.Wait()
 		must[tenants.Tenant](t)(there.Edit(t.Context(), "acme", 0, "ops", func(l *tenants.Limits) { l.MaxQueued = 7 }))
 		must[tenants.Tenant](t)(there.Create(t.Context(), "new", tenants.Limits{Weight: 2}, "ops"))
 		time.Sleep(time.Second)
@@ -242,23 +243,37 @@ func TestEditsCompareVersions(t *testing.T) {
 
 func TestConcurrentEditsAllCount(t *testing.T) {
 	t.Parallel()
-	e := newEngine(t)
+	inner := newEngine(t)
+	e := &lateEngine{inner, &lateRecords{Records: inner.Records()}}
 	here := open(t, tenants.Config{Engine: e, Seeds: seed("acme", tenants.Limits{})})
-	there := open(t, tenants.Config{Engine: e})
-	// An edit is overtaken at most four times here, and tried more often.
-	var wg sync.WaitGroup
-	for range 4 {
-		for _, d := range []*tenants.Directory{here, there} {
-			wg.Go(func() {
-				if _, err := d.Edit(t.Context(), "acme", 0, "ops", func(l *tenants.Limits) { l.MaxRunning++ }); err != nil {
-					t.Error(err)
-				}
-			})
+	there := open(t, tenants.Config{Engine: inner})
+	edit := func(d *tenants.Directory) error {
+		_, err := d.Edit(t.Context(), "acme", 0, "ops", func(l *tenants.Limits) { l.MaxRunning++ })
+		return err
+	}
+	overtake := func() {
+		if err := edit(there); err != nil {
+			t.Error(err)
 		}
 	}
-	wg.Wait()
-	if got := must[tenants.Tenant](t)(here.Get(t.Context(), "acme")); got.MaxRunning != 8 || got.Version != 9 {
-		t.Errorf("8 edits make %+v", got)
+	e.records.onGet = func() {
+		e.records.onGet = overtake // twice
+		overtake()
+	}
+	if err := edit(here); err != nil {
+		t.Errorf("an edit that was overtaken twice: %v", err)
+	}
+	if got := must[tenants.Tenant](t)(there.Get(t.Context(), "acme")); got.MaxRunning != 3 || got.Version != 4 {
+		t.Errorf("3 edits make %+v", got)
+	}
+	var always func()
+	always = func() {
+		e.records.onGet = always
+		overtake()
+	}
+	always()
+	if err := edit(here); !errors.Is(err, jobs.ErrConflict) {
+		t.Errorf("an edit that is always overtaken: %v", err)
 	}
 }
 
@@ -303,10 +318,20 @@ func TestTenantsAreListedInOrder(t *testing.T) {
 	}
 }
 
-// lateRecords lists what there was before a change that is made meanwhile.
+// lateRecords answers what there was before a change that is made meanwhile.
 type lateRecords struct {
 	jobs.Records
-	meanwhile func()
+	meanwhile func() // once, during a list
+	onGet     func() // once, during a get
+}
+
+func (r *lateRecords) Get(ctx context.Context, kind string, id jobs.ID) (jobs.Record, error) {
+	rec, err := r.Records.Get(ctx, kind, id)
+	if f := r.onGet; f != nil {
+		r.onGet = nil
+		f()
+	}
+	return rec, err
 }
 
 func (r *lateRecords) List(ctx context.Context, q jobs.RecordQuery) ([]jobs.Record, error) {
