@@ -132,6 +132,11 @@ func everyMethod(ctx context.Context, e jobs.Engine) map[string]error {
 	_, errs["Records.Get"] = e.Records().Get(ctx, "k", "r")
 	_, errs["Records.Put"] = e.Records().Put(ctx, jobs.Record{Kind: "k", ID: "r"})
 	errs["Records.Delete"] = e.Records().Delete(ctx, "k", "r", 1)
+	a := e.(jobs.Archive)
+	_, errs["Count"] = a.Count(ctx, jobs.Filter{})
+	_, errs["Groups"] = a.Groups(ctx, jobs.Filter{})
+	_, errs["Retain"] = a.Retain(ctx, jobs.Retention{})
+	_, errs["Spent"] = a.Spent(ctx, "acme", time.Time{})
 	_, errs["Records.List"] = e.Records().List(ctx, jobs.RecordQuery{Kind: "k"})
 	return errs
 }
@@ -166,6 +171,16 @@ func TestWithoutAPlanAnEngineIsAsItWas(t *testing.T) {
 		if (want[method] == nil) != (got[method] == nil) {
 			t.Errorf("%s: got %v, want %v", method, got[method], want[method])
 		}
+	}
+}
+
+func TestAnEngineWithoutAnArchiveGetsNone(t *testing.T) {
+	f := &jobstest.Faulty{Engine: bent{Engine: newEngine(t)}}
+	if _, err := f.Count(t.Context(), jobs.Filter{}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("count: %v", err)
+	}
+	if _, err := f.Retain(t.Context(), jobs.Retention{}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("retain: %v", err)
 	}
 }
 

@@ -117,3 +117,104 @@ func TestEachBreachOfTheInvariantsIsFound(t *testing.T) {
 		}
 	})
 }
+
+// reviewed is an engine with one job that was claimed, drafted and rejected in
+// review, and erased.
+func reviewed(t *testing.T) jobs.Engine {
+	t.Helper()
+	e := newEngine(t)
+	if _, err := e.Accept(t.Context(), group("job")); err != nil {
+		t.Fatal(err)
+	}
+	loans, err := e.Lend(t.Context(), jobs.LendRequest{Worker: "w", Max: 1, Slots: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Finish(t.Context(), loans[0].Lease, jobs.Outcome{Kind: jobs.ToReview, Reason: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []jobs.Command{
+		{Kind: jobs.Claim, Until: time.Now().Add(time.Hour)}, {Kind: jobs.Draft, Draft: []byte("1")}, {Kind: jobs.Unclaim},
+		{Kind: jobs.Reject}, {Kind: jobs.Erase},
+	} {
+		c.Job, c.Actor = "job", "ada"
+		if _, err := e.Apply(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e
+}
+
+func TestEachBreachOfAReviewOrAnErasureIsFound(t *testing.T) {
+	event := func(i int, change func(*jobs.Event)) bent {
+		return bent{history: func(es []jobs.Event) []jobs.Event {
+			es = slices.Clone(es)
+			change(&es[i])
+			return es
+		}}
+	}
+	get := func(change func(*jobs.Job)) bent {
+		return bent{get: func(j jobs.Job) jobs.Job { change(&j); return j }}
+	}
+	// The history: queued, started, in_review, claimed, drafted, unclaimed,
+	// failed, erased.
+	for name, c := range map[string]struct {
+		as   bent
+		want string
+	}{
+		"a claim that changes the state": {event(3, func(e *jobs.Event) { e.State = jobs.Queued }), "goes from in_review to queued"},
+		"a claim outside of review":      {event(7, func(e *jobs.Event) { e.Type, e.State = jobs.EventClaimed, jobs.Failed }), "is of a review, and the job is failed"},
+		"a live job erased":              {event(6, func(e *jobs.Event) { e.Type, e.State = jobs.EventErased, jobs.Erased }), "goes from in_review to erased"},
+		"a job after its erasure": {bent{history: func(es []jobs.Event) []jobs.Event {
+			last := es[7]
+			last.Version, last.Type, last.State, last.Generation = 9, jobs.EventRequeued, jobs.Queued, 2
+			return append(slices.Clone(es), last)
+		}}, "goes from erased to queued"},
+		"a document that is there": {bent{document: func([]byte, error) ([]byte, error) { return nil, nil }}, "its document is answered"},
+		"a document's description": {get(func(j *jobs.Job) { j.Document.Size = 1 }), "kept document"},
+		"labels":                   {get(func(j *jobs.Job) { j.Labels = map[string]string{"a": "b"} }), "kept document, labels"},
+		"a schema":                 {get(func(j *jobs.Job) { j.Spec.SchemaJSON = []byte("{}") }), "labels or schema"},
+		"a result":                 {get(func(j *jobs.Job) { j.Result = &jobs.Result{} }), "has result: true"},
+		"nothing":                  {bent{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := c.as
+			as.Engine = reviewed(t)
+			got := watch(t, func(tb testing.TB) { jobstest.CheckHistories(tb, as, []jobs.ID{"job"}) })
+			if !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("got %q, want it to say %q", got, c.want)
+			}
+		})
+	}
+	t.Run("a lost document", func(t *testing.T) {
+		as := bent{Engine: lived(t), document: func([]byte, error) ([]byte, error) { return nil, jobs.ErrNotFound }}
+		got := watch(t, func(tb testing.TB) { jobstest.CheckHistories(tb, as, []jobs.ID{"job"}) })
+		if !strings.Contains(got, "no document") {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestJobsMayBeMissingWhenTheyWereRemoved(t *testing.T) {
+	for name, c := range map[string]struct {
+		ids  []jobs.ID
+		want string
+	}{
+		"two that were removed":    {[]jobs.ID{"a", "job", "b"}, ""},
+		"one, named twice":         {[]jobs.ID{"a", "a", "a", "b"}, ""},
+		"one more than was":        {[]jobs.ID{"a", "b", "c"}, "1 jobs are lost"},
+		"three more than were":     {[]jobs.ID{"a", "b", "c", "d", "e"}, "3 jobs are lost"},
+		"none, and all were there": {[]jobs.ID{"job"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := bent{Engine: lived(t), stats: func(s jobs.Stats) jobs.Stats {
+				s.Removed = map[jobs.State]int64{jobs.Failed: 1, jobs.Erased: 1}
+				return s
+			}}
+			got := watch(t, func(tb testing.TB) { jobstest.CheckHistories(tb, as, c.ids) })
+			if !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("got %q, want it to say %q", got, c.want)
+			}
+		})
+	}
+}

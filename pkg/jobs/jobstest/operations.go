@@ -28,6 +28,9 @@ func (d *duel) operations() map[string]func(*rapid.T) {
 		"read":     d.readJob,
 		"list":     d.list,
 	}
+	if d.features.Archive {
+		ops["review"], ops["archive"], ops["retain"] = d.review, d.askArchive, d.retain
+	}
 	if d.features.Persistent {
 		ops["restart"] = func(t *rapid.T) { d.restart(rapid.Bool().Draw(t, "crash")) }
 	}
@@ -84,6 +87,10 @@ func (d *duel) draw(t *rapid.T) jobs.Submission {
 	if rarely(t, "invalid", 40) {
 		s.Fingerprint = ""
 	}
+	if d.features.Archive {
+		s.Batch = oneOf[jobs.ID](t, "batch", "", "b1", "b2")
+		s.Spec.Schema = oneOf(t, "schema", "invoice@1", "receipt@2")
+	}
 	return s
 }
 
@@ -132,7 +139,8 @@ func (d *duel) rows(t *rapid.T) []jobs.Attempt {
 		a := call(rapid.IntRange(1, 4).Draw(t, "n"), now)
 		a.Kind = oneOf(t, "kind", jobs.CallAttempt, jobs.RepairAttempt, jobs.RulesAttempt)
 		if rapid.Bool().Draw(t, "closed") {
-			a = closed(a, now)
+			a = closed(a, now.Add(oneOf(t, "ended", 0, 0, -12*time.Hour-1, 12*time.Hour)))
+			a.Usage.CostMicroUSD = oneOf[int64](t, "cost", 0, 7, 1<<40)
 		}
 		rows = append(rows, a)
 	}
@@ -159,9 +167,16 @@ func (d *duel) apply(t *rapid.T) {
 	if len(d.ids) > 0 {
 		id = oneOf(t, "job", d.ids...)
 	}
-	c := oneOf(t, "command", commands(id)...)
+	all := commands(id)
+	if d.features.Archive {
+		all = append(all, erase(id), erase(id))
+	}
+	c := oneOf(t, "command", all...)
 	c.Tenant = oneOf(t, "as", "", "", tenants()[0], tenants()[1])
-	c.Actor, c.Reason = "person", oneOf(t, "reason", "", "a reason")
+	c.Actor, c.Reason = oneOf(t, "actor", "ada", "ada", "bob", ""), oneOf(t, "reason", "", "a reason")
+	if d.features.Archive {
+		c.Operation = oneOf[jobs.ID](t, "operation", "", "", "op_1", "op_2")
+	}
 	if c.Lane != nil || rarely(t, "to a lane", 3) {
 		to := jobs.Lane(rapid.IntRange(0, jobs.NumLanes-1).Draw(t, "lane"))
 		c.Lane = &to
@@ -179,6 +194,9 @@ func (d *duel) apply(t *rapid.T) {
 func (d *duel) advance(t *rapid.T) {
 	d.clock.Advance(oneOf(t, "by", time.Millisecond, time.Second, jobs.WorkerMemory, jobs.DefaultLease,
 		time.Minute, 15*time.Minute, time.Hour))
+	if d.features.Archive && rarely(t, "by half a day", 8) {
+		d.clock.Advance(12 * time.Hour)
+	}
 }
 
 func (d *duel) sweep(*rapid.T) {
@@ -231,6 +249,21 @@ func (d *duel) readJob(t *rapid.T) {
 }
 
 func (d *duel) list(t *rapid.T) {
+	f := d.filter(t)
+	p := jobs.Page{Limit: rapid.IntRange(0, 5).Draw(t, "limit")}
+	if rapid.Bool().Draw(t, "next page") {
+		p.Before = jobs.ID(fmt.Sprintf("job_%06d", rapid.IntRange(1, d.n+1).Draw(t, "before")))
+	}
+	agree(d, "list", func(_ int, s *side) ([]jobs.Job, error) { return s.List(d.Context(), f, p) })
+	q := jobs.RecordQuery{Kind: "k", After: oneOf[jobs.ID](t, "after", "", "r1"), Limit: oneOf(t, "limit", 0, 1)}
+	if rapid.Bool().Draw(t, "by index") {
+		q.Index, q.Value = "i", oneOf(t, "value", "", "1", "2")
+	}
+	agree(d, "list records", func(_ int, s *side) ([]jobs.Record, error) { return s.Records().List(d.Context(), q) })
+}
+
+// filter draws a filter that often selects something.
+func (d *duel) filter(t *rapid.T) jobs.Filter {
 	f := jobs.Filter{Tenant: oneOf(t, "tenant", append(tenants(), "")...), Tier: oneOf(t, "tier", 0, 0, 1, 3)}
 	if rapid.Bool().Draw(t, "by state") {
 		f.States = []jobs.State{oneOf(t, "state", jobs.States()...), oneOf(t, "or state", jobs.States()...)}
@@ -247,14 +280,22 @@ func (d *duel) list(t *rapid.T) {
 	if rarely(t, "by time", 3) {
 		f.AcceptedFrom = d.clock.Now().Add(-time.Minute)
 	}
-	p := jobs.Page{Limit: rapid.IntRange(0, 5).Draw(t, "limit")}
-	if rapid.Bool().Draw(t, "next page") {
-		p.Before = jobs.ID(fmt.Sprintf("job_%06d", rapid.IntRange(1, d.n+1).Draw(t, "before")))
+	if !d.features.Archive {
+		return f
 	}
-	agree(d, "list", func(_ int, s *side) ([]jobs.Job, error) { return s.List(d.Context(), f, p) })
-	q := jobs.RecordQuery{Kind: "k", After: oneOf[jobs.ID](t, "after", "", "r1"), Limit: oneOf(t, "limit", 0, 1)}
-	if rapid.Bool().Draw(t, "by index") {
-		q.Index, q.Value = "i", oneOf(t, "value", "", "1", "2")
+	switch rapid.IntRange(0, 7).Draw(t, "also by") {
+	case 0:
+		f.Batch = oneOf[jobs.ID](t, "batch", "b1", "b2")
+	case 1:
+		f.Reasons = []string{oneOf(t, "reason", "gated", "all_tiers_failed", "lease_ended"), oneOf(t, "or reason", "", "shutdown")}
+	case 2:
+		f.UpdatedFrom = d.clock.Now().Add(-oneOf(t, "from", time.Millisecond, time.Minute, time.Hour))
+	case 3:
+		f.UpdatedUntil = d.clock.Now().Add(-oneOf(t, "until", 0, time.Minute, time.Hour))
+	case 4:
+		f.Schema = oneOf(t, "schema", "invoice@1", "receipt@2")
+	case 5:
+		f.Provider = "primary"
 	}
-	agree(d, "list records", func(_ int, s *side) ([]jobs.Record, error) { return s.Records().List(d.Context(), q) })
+	return f
 }

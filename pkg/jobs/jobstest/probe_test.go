@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/jobs/jobstest"
@@ -59,6 +60,23 @@ type bent struct {
 	attempts func([]jobs.Attempt) []jobs.Attempt
 	stats    func(jobs.Stats) jobs.Stats
 	accept   func([]jobs.Submission) []jobs.Submission
+	apply    func(jobs.Command) jobs.Command
+	document func([]byte, error) ([]byte, error)
+}
+
+func (b bent) Apply(ctx context.Context, c jobs.Command) (jobs.Job, error) {
+	if b.apply != nil {
+		c = b.apply(c)
+	}
+	return b.Engine.Apply(ctx, c)
+}
+
+func (b bent) Document(ctx context.Context, tenant string, id jobs.ID) ([]byte, error) {
+	data, err := b.Engine.Document(ctx, tenant, id)
+	if b.document != nil {
+		data, err = b.document(data, err)
+	}
+	return data, err
 }
 
 func (b bent) Get(ctx context.Context, tenant string, id jobs.ID) (jobs.Job, error) {
@@ -100,23 +118,81 @@ func (b bent) Accept(ctx context.Context, subs []jobs.Submission) ([]jobs.Accept
 	return b.Engine.Accept(ctx, subs)
 }
 
+// bentArchive is a bent engine with an archive that answers wrongly where a
+// function is set.
+type bentArchive struct {
+	bent
+	jobs.Archive
+
+	count  func(int64) int64
+	groups func([]jobs.Group) []jobs.Group
+	retain func(jobs.Retention) jobs.Retention
+	spent  func(int64) int64
+}
+
+func (b bentArchive) Count(ctx context.Context, f jobs.Filter) (int64, error) {
+	n, err := b.Archive.Count(ctx, f)
+	if b.count != nil {
+		n = b.count(n)
+	}
+	return n, err
+}
+
+func (b bentArchive) Groups(ctx context.Context, f jobs.Filter) ([]jobs.Group, error) {
+	gs, err := b.Archive.Groups(ctx, f)
+	if b.groups != nil {
+		gs = b.groups(gs)
+	}
+	return gs, err
+}
+
+func (b bentArchive) Retain(ctx context.Context, r jobs.Retention) (jobs.Retained, error) {
+	if b.retain != nil {
+		r = b.retain(r)
+	}
+	return b.Archive.Retain(ctx, r)
+}
+
+func (b bentArchive) Spent(ctx context.Context, tenant string, day time.Time) (int64, error) {
+	cost, err := b.Archive.Spent(ctx, tenant, day)
+	if b.spent != nil {
+		cost = b.spent(cost)
+	}
+	return cost, err
+}
+
 // bentStore opens engines that are bent alike.
 type bentStore struct {
 	jobstest.Store
 
-	as bent
+	open func(jobs.Engine) jobs.Engine
 }
 
 func (s bentStore) Open(tb testing.TB, setup jobstest.Setup) jobs.Engine {
-	e := s.as
-	e.Engine = s.Store.Open(tb, setup)
-	return e
+	return s.open(s.Store.Open(tb, setup))
 }
 
-// bentHarness makes engines that are bent alike.
+// bentHarness makes engines that are bent alike and have no archive.
 func bentHarness(as bent) jobstest.Harness {
-	h := jobstest.Reference(jobstest.Features{})
+	return bending(jobstest.Features{}, func(e jobs.Engine) jobs.Engine {
+		as := as
+		as.Engine = e
+		return as
+	})
+}
+
+// bentArchives makes engines that are bent alike and have an archive.
+func bentArchives(as bentArchive) jobstest.Harness {
+	return bending(jobstest.Features{Archive: true}, func(e jobs.Engine) jobs.Engine {
+		as := as
+		as.Engine, as.Archive = e, e.(jobs.Archive)
+		return as
+	})
+}
+
+func bending(f jobstest.Features, open func(jobs.Engine) jobs.Engine) jobstest.Harness {
+	h := jobstest.Reference(f)
 	straight := h.NewStore
-	h.NewStore = func(tb testing.TB) jobstest.Store { return bentStore{straight(tb), as} }
+	h.NewStore = func(tb testing.TB) jobstest.Store { return bentStore{straight(tb), open} }
 	return h
 }
