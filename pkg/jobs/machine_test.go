@@ -34,13 +34,19 @@ func outcomes() []jobs.Outcome {
 	}
 }
 
-// commands are one of each kind; a move goes to critical.
+// commands are one of each kind by the same actor; a move goes to critical.
 func commands() []jobs.Command {
 	to := jobs.Critical
-	return []jobs.Command{
+	all := []jobs.Command{
 		{Kind: jobs.Cancel, Reason: "sent twice"}, {Kind: jobs.Requeue}, {Kind: jobs.Complete, Result: result},
 		{Kind: jobs.Reject}, {Kind: jobs.SendBack}, {Kind: jobs.Move, Lane: &to},
+		{Kind: jobs.Claim, Until: noon.Add(time.Hour)}, {Kind: jobs.Draft, Draft: []byte(`{}`)}, {Kind: jobs.Unclaim},
+		{Kind: jobs.Erase},
 	}
+	for i := range all {
+		all[i].Actor = "ada"
+	}
+	return all
 }
 
 // transition is a function of the machine with fixed arguments.
@@ -81,14 +87,15 @@ func transitions(p jobs.Policy) []transition {
 }
 
 // reach is a job led to a state; "told" is a running one that was told to
-// stop.
+// stop, "claimed" one in review.
 func reach(t *testing.T, state string) jobs.Job {
 	t.Helper()
 	j, _ := jobs.NewJob(sound(), 7, noon)
 	path := map[string][]string{
 		"queued": nil, "running": {"lend"}, "told": {"lend", "cancel"}, "parked": {"lend", "park"},
 		"in_review": {"lend", "review"}, "succeeded": {"lend", "succeed"}, "failed": {"lend", "fail"},
-		"cancelled": {"cancel"}, "expired": {"expire"},
+		"cancelled": {"cancel"}, "expired": {"expire"}, "claimed": {"lend", "review", "claim"},
+		"erased": {"lend", "fail", "erase"},
 	}[state]
 	for _, step := range path {
 		for _, tr := range transitions(jobs.Policy{}) {
@@ -117,12 +124,20 @@ func TestEveryFunctionFitsTheStatesOfTheTableAndNoOthers(t *testing.T) {
 	}
 	fits := map[string]map[string]string{
 		"queued": waiting, "running": held, "told": told,
-		"parked":    {"wake": "queued", "expire": "expired", "cancel": "cancelled", "move": "parked"},
-		"in_review": {"cancel": "cancelled", "complete": "succeeded", "reject": "failed", "send_back": "queued"},
-		"succeeded": {},
-		"failed":    {"requeue": "queued", "complete": "succeeded"},
-		"cancelled": {"requeue": "queued", "complete": "succeeded", "cancel": ""},
-		"expired":   {"requeue": "queued", "complete": "succeeded"},
+		"parked": {"wake": "queued", "expire": "expired", "cancel": "cancelled", "move": "parked"},
+		"in_review": {
+			"cancel": "cancelled", "complete": "succeeded", "reject": "failed", "send_back": "queued",
+			"claim": "in_review", "unclaim": "",
+		},
+		"claimed": {
+			"cancel": "cancelled", "complete": "succeeded", "reject": "failed", "send_back": "queued",
+			"claim": "", "draft": "in_review", "unclaim": "in_review",
+		},
+		"succeeded": {"erase": "erased"},
+		"failed":    {"requeue": "queued", "complete": "succeeded", "erase": "erased"},
+		"cancelled": {"requeue": "queued", "complete": "succeeded", "cancel": "", "erase": "erased"},
+		"expired":   {"requeue": "queued", "complete": "succeeded", "erase": "erased"},
+		"erased":    {"erase": ""},
 	}
 	for from, want := range fits {
 		for _, tr := range transitions(jobs.Policy{}) {
@@ -245,13 +260,14 @@ func TestAJobRunsAnewWithNothingOfItsLastRun(t *testing.T) {
 	to := jobs.Batch
 	for from, kind := range map[string]jobs.CommandKind{
 		"failed": jobs.Requeue, "expired": jobs.Requeue, "cancelled": jobs.Requeue, "in_review": jobs.SendBack,
+		"claimed": jobs.SendBack,
 	} {
 		j := reach(t, from)
 		want, _ := jobs.NewJob(sound(), 9, noon)
 		now := noon.Add(10 * time.Minute)
 		want.Version, want.Generation, want.EnqueuedAt, want.UpdatedAt = j.Version+1, 2, now, now
 		want.DeadlineAt, want.Lane = now.Add(time.Hour), jobs.Batch
-		if _, _, err := j.Apply(jobs.Command{Kind: kind, Lane: &to}, 9, now); err != nil {
+		if _, _, err := j.Apply(jobs.Command{Kind: kind, Lane: &to, Actor: "ada"}, 9, now); err != nil {
 			t.Fatalf("%s: %v", from, err)
 		}
 		if diff := cmp.Diff(want, j); diff != "" {

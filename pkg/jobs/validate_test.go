@@ -58,6 +58,8 @@ func TestSubmissionsAreValidatedAtTheirLimits(t *testing.T) {
 		"ill-formed tenant":    with(func(s *jobs.Submission) { s.Tenant = "a b" }),
 		"ok parent":            with(func(s *jobs.Submission) { s.Parent = "job_0" }),
 		"ill-formed parent":    with(func(s *jobs.Submission) { s.Parent = "job/0" }),
+		"ok batch":             with(func(s *jobs.Submission) { s.Batch = "batch_0" }),
+		"ill-formed batch":     with(func(s *jobs.Submission) { s.Batch = "a b" }),
 		"lane":                 with(func(s *jobs.Submission) { s.Lane = 4 }),
 		"ok longest key":       with(func(s *jobs.Submission) { s.Key = strings.Repeat("~", 255) }),
 		"long key":             with(func(s *jobs.Submission) { s.Key = text(256) }),
@@ -156,6 +158,18 @@ func TestCommandsAreValidatedByTheirKind(t *testing.T) {
 		"no result":    {Kind: jobs.Complete, Job: "j"},
 		"not JSON":     {Kind: jobs.Complete, Job: "j", Result: &jobs.Result{Data: []byte("x")}},
 		"no lane":      {Kind: jobs.Move, Job: "j"},
+		"ok actor":     {Kind: jobs.Cancel, Job: "j", Actor: text(256)},
+		"long actor":   {Kind: jobs.Cancel, Job: "j", Actor: text(257)},
+		"ok class":     {Kind: jobs.Reject, Job: "j", Class: jobs.Class(text(64))},
+		"long class":   {Kind: jobs.Reject, Job: "j", Class: jobs.Class(text(65))},
+		"ok operation": {Kind: jobs.Cancel, Job: "j", Operation: "op_1"},
+		"operation":    {Kind: jobs.Cancel, Job: "j", Operation: "op 1"},
+		"no actor":     {Kind: jobs.Claim, Job: "j", Until: noon},
+		"no end":       {Kind: jobs.Claim, Job: "j", Actor: "ada"},
+		"ok draft":     {Kind: jobs.Draft, Job: "j", Draft: []byte(`"` + text(1<<20-2) + `"`)},
+		"long draft":   {Kind: jobs.Draft, Job: "j", Draft: []byte(`"` + text(1<<20-1) + `"`)},
+		"no draft":     {Kind: jobs.Draft, Job: "j"},
+		"bad draft":    {Kind: jobs.Draft, Job: "j", Draft: []byte(`{`)},
 	}
 	for _, c := range commands() {
 		c.Job = "j"
@@ -258,7 +272,7 @@ func TestTimesAreStampedToTheMillisecondInUTC(t *testing.T) {
 
 func TestStatsOfALaneSumItsTenants(t *testing.T) {
 	s := jobs.Stats{Queues: []jobs.QueueStats{
-		{Lane: jobs.Standard, Tenant: "a", Queued: 1, Running: 2, Parked: 3, OldestAt: noon},
+		{Lane: jobs.Standard, Tenant: "a", Queued: 1, Running: 2, Parked: 3, OldestAt: noon, Service: time.Second},
 		{Lane: jobs.Standard, Tenant: "b", Queued: 10, OldestAt: noon.Add(-time.Second)},
 		{Lane: jobs.Standard, Tenant: "c", Parked: 100},
 		{Lane: jobs.Batch, Tenant: "a", Queued: 1000, OldestAt: noon.Add(-time.Hour)},
@@ -282,12 +296,13 @@ func TestUsageAddsUp(t *testing.T) {
 func TestAFilterNeedsAllOfItsFields(t *testing.T) {
 	j, _ := jobs.NewJob(sound(), 1, noon)
 	j.Labels = map[string]string{"team": "a", "empty": ""}
-	j.State, j.Tier = jobs.Failed, 2
+	j.State, j.Tier, j.Batch, j.Reason = jobs.Failed, 2, "batch_1", "why"
 	j.Failure = &jobs.Failure{Class: "rate", Provider: "primary"}
 	whole := jobs.Filter{
 		Tenant: "acme", States: []jobs.State{jobs.Queued, jobs.Failed}, Lanes: []jobs.Lane{jobs.Standard},
 		Schema: "invoice@1", Classes: []jobs.Class{"other", "rate"}, Tier: 2, Provider: "primary",
 		Labels: map[string]string{"team": "a", "empty": ""}, AcceptedFrom: noon, AcceptedUntil: noon.Add(1),
+		UpdatedFrom: noon, UpdatedUntil: noon.Add(1), Batch: "batch_1", Reasons: []string{"gated", "why"},
 	}
 	if !whole.Match(j) || !(jobs.Filter{}).Match(j) {
 		t.Fatal("a filter that fits does not match")
@@ -304,6 +319,10 @@ func TestAFilterNeedsAllOfItsFields(t *testing.T) {
 		"no label": func(f *jobs.Filter) { f.Labels = map[string]string{"none": ""} },
 		"from":     func(f *jobs.Filter) { f.AcceptedFrom = noon.Add(1) },
 		"until":    func(f *jobs.Filter) { f.AcceptedUntil = noon },
+		"updated":  func(f *jobs.Filter) { f.UpdatedFrom = noon.Add(1) },
+		"update":   func(f *jobs.Filter) { f.UpdatedUntil = noon },
+		"batch":    func(f *jobs.Filter) { f.Batch = "batch" },
+		"reason":   func(f *jobs.Filter) { f.Reasons = []string{"gated", ""} },
 	} {
 		f := whole
 		f.Labels = maps.Clone(whole.Labels)

@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -8,6 +9,11 @@ import (
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
+
+// stays are the events that leave a job in its state.
+var stays = []jobs.EventType{
+	jobs.EventMoved, jobs.EventCancelAsked, jobs.EventClaimed, jobs.EventDrafted, jobs.EventUnclaimed,
+}
 
 // walker does random transitions of one job and watches it.
 type walker struct {
@@ -49,7 +55,7 @@ func (w *walker) step(rt *rapid.T, tr transition, p jobs.Policy) {
 		rt.Fatalf("%s: from version %d to %d with %+v", tr.name, before.Version, after.Version, ev)
 	case before.State != after.State && !before.State.CanBecome(after.State):
 		rt.Fatalf("%s goes from %s to %s", tr.name, before.State, after.State)
-	case before.State == after.State && ev.Type != jobs.EventMoved && ev.Type != jobs.EventCancelAsked:
+	case before.State == after.State && !slices.Contains(stays, ev.Type):
 		rt.Fatalf("%s stays %s with event %s", tr.name, after.State, ev.Type)
 	}
 	w.count(rt, before, ev)
@@ -65,7 +71,7 @@ func (w *walker) count(rt *rapid.T, before jobs.Job, ev jobs.Event) {
 	if rerun {
 		w.ends = 0
 	}
-	if w.job.State.Terminal() && !(before.State.Terminal() && w.job.Tier == 4) {
+	if w.job.State.Terminal() && w.job.State != jobs.Erased && !(before.State.Terminal() && w.job.Tier == 4) {
 		w.ends++
 	}
 	if w.ends > 1 {
@@ -79,7 +85,7 @@ func (w *walker) wellFormed(rt *rapid.T, p jobs.Policy) {
 	waits := j.State == jobs.Parked
 	for what, ok := range map[string]bool{
 		"a result exactly when succeeded":          (j.Result != nil) == (j.State == jobs.Succeeded),
-		"a failure exactly when failed or expired": (j.Failure != nil) == j.State.DeadLetter(),
+		"a failure exactly when failed or expired": (j.Failure != nil) == j.State.DeadLetter() || j.State == jobs.Erased,
 		"a review exactly when in review":          (j.Review != nil) == (j.State == jobs.InReview),
 		"an end exactly when terminal":             j.EndedAt.IsZero() != j.State.Terminal(),
 		"a gate and a time exactly when parked":    (j.Gate != "") == waits && j.ParkedUntil.IsZero() != waits,
@@ -87,9 +93,11 @@ func (w *walker) wellFormed(rt *rapid.T, p jobs.Policy) {
 			j.Lease.Until.IsZero() != (j.State == jobs.Running),
 		"asked to stop only while running": !j.CancelAsked || j.State == jobs.Running,
 		"a reason of cancelling only when told or cancelled": j.CancelReason == "" ||
-			j.State == jobs.Running || j.State == jobs.Cancelled,
-		"loans within the limit":  j.Loans >= 0 && j.Loans <= p.MaxLoans,
-		"a start before any loan": !j.StartedAt.IsZero() || j.Loans == 0,
+			j.State == jobs.Running || j.State == jobs.Cancelled || j.State == jobs.Erased,
+		"nothing of a document when erased": j.State != jobs.Erased || len(j.Labels) == 0 && j.Document == jobs.Document{},
+		"a review's claim in full or none":  j.Review == nil || (j.Review.ClaimedBy != "") == !j.Review.ClaimedUntil.IsZero(),
+		"loans within the limit":            j.Loans >= 0 && j.Loans <= p.MaxLoans,
+		"a start before any loan":           !j.StartedAt.IsZero() || j.Loans == 0,
 	} {
 		if !ok {
 			rt.Fatalf("want %s: %+v", what, j)
