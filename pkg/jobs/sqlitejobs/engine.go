@@ -81,7 +81,7 @@ func (e *Engine) start(ctx context.Context) error {
 	}
 	e.writer = w
 	if err := w.open(ctx); err != nil {
-		return explain(err)
+		return e.dir.explain(err)
 	}
 	e.readers = newReaders(e.dir.database(), e.cfg.Readers, e.closing)
 	// The names of the files made above must not vanish in a power cut.

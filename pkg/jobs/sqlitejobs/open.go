@@ -38,7 +38,7 @@ func (c Config) writerPragmas() string {
 // opening and fills the memory.
 func (w *writer) open(ctx context.Context) (err error) {
 	path := w.e.dir.database()
-	if err := checkHeader(path); err != nil {
+	if err := w.e.dir.prepareDatabase(w.e.cfg); err != nil {
 		return err
 	}
 	if w.db, err = openDB(path, w.e.cfg.writerPragmas()); err != nil {
@@ -73,35 +73,6 @@ func (w *writer) open(ctx context.Context) (err error) {
 	err = w.takeBack(ctx)
 	w.opening = false
 	return err
-}
-
-// checkHeader refuses a file that is no SQLite database before SQLite might
-// write to it.
-func checkHeader(path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	const magic = "SQLite format 3\x00"
-	b := make([]byte, len(magic))
-	n, err := f.Read(b)
-	if closeErr := f.Close(); closeErr != nil {
-		return closeErr
-	}
-	if n > 0 && string(b[:n]) != magic || n == 0 && err != nil && !isEmpty(path) {
-		return errNotOurs
-	}
-	return nil
-}
-
-// isEmpty reports whether the file has no bytes: what a start leaves behind
-// that was interrupted before the first write.
-func isEmpty(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Size() == 0
 }
 
 // checkLength moves the log into the file and refuses a file that is shorter

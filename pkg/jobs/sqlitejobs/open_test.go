@@ -165,15 +165,6 @@ func TestADatabaseWithoutTheRowsOfItsJobsIsRefused(t *testing.T) {
 	refused(t, c, "200 jobs wait", "199")
 }
 
-func TestAnInterruptedFirstStartIsFinished(t *testing.T) {
-	t.Parallel()
-	c := sqlitejobs.Config{Dir: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(c.Dir, "sluice.db"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	accept(t, open(t, c), submission("a"))
-}
-
 func TestOpeningEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	c := sqlitejobs.Config{Dir: t.TempDir()}
