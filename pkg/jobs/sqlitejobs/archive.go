@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql/driver"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -199,22 +198,11 @@ func (e *Engine) Spent(ctx context.Context, tenant string, day time.Time) (micro
 		if tenant != "" {
 			num = e.tenants.num(tenant)
 		}
-		v, err := r.spent.one(num, num, dayOf(day))
+		v, err := r.one("SELECT sum(micro) FROM spent WHERE (? < 0 OR tenant = ?) AND day = ?", 1, num, num, dayOf(day))
 		if err == nil {
 			micro = integer(v[0])
 		}
 		return err
 	})
 	return micro, err
-}
-
-// snapshot is read for several queries that must see the same moment.
-func (e *Engine) snapshot(ctx context.Context, f func(*reader) error) error {
-	return e.read(ctx, func(r *reader) (err error) {
-		if err := r.db.script("BEGIN"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, r.db.script("COMMIT")) }()
-		return f(r)
-	})
 }

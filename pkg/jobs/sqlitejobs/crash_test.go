@@ -21,7 +21,7 @@ import (
 )
 
 // kills is how often the store's process is killed.
-const kills = 10
+const kills = 2 + 8/slowdown
 
 // TestAKilledProcessLosesNothingAnswered kills a process under load again and
 // again, each time after a number of answers. What the process said on its

@@ -21,6 +21,9 @@ var errGone = errors.New(databaseName + " is missing or empty, but the directory
 // that is none before SQLite might write to it.
 func (d *directory) prepareDatabase(c Config) error {
 	err := checkHeader(d.database())
+	if err == nil {
+		return checkTail(d.database())
+	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

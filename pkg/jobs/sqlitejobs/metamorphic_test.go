@@ -11,5 +11,5 @@ import (
 // fsync it has time for many sequences; no machine stops in it.
 func TestAgreesWithTheReference(t *testing.T) {
 	h := harness(sqlitejobs.Config{UnsafeLoseJobsOnPowerCut: true})
-	jobstest.Metamorphic(t, jobstest.Reference(h.Features), h, jobstest.Sequences(t, 200))
+	jobstest.Metamorphic(t, jobstest.Reference(h.Features), h, jobstest.Sequences(t, 200/slowdown))
 }

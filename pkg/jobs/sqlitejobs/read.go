@@ -9,10 +9,31 @@ import (
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
+const (
+	selectWhole = "SELECT " + wholeColumns + ", " + heavyColumns + " FROM jobs j" + joins
+	jobByID     = selectWhole + "WHERE j.id = ?"
+	jobByKey    = selectWhole + "WHERE j.tenant = ? AND j.key = ? ORDER BY j.num DESC LIMIT 1"
+	nJobByID    = nWholeColumns + nHeavyColumns
+
+	numByID      = "SELECT num, tenant FROM jobs WHERE id = ?"
+	documentByID = "SELECT d.file, d.body, j.tenant FROM jobs j JOIN documents d ON d.num = j.num WHERE j.id = ?"
+	fileUsed     = "SELECT 1 FROM documents WHERE file = ?"
+
+	// The lines of a job are gathered from the rows that hold them, oldest
+	// first, in one statement and so from one moment.
+	historyByID = "SELECT " + jobColumns + `,
+	(SELECT group_concat(history, '' ORDER BY part) FROM (SELECT part, history FROM overflow WHERE num = j.num
+	UNION ALL SELECT 9223372036854775806, history FROM states WHERE num = j.num
+	UNION ALL SELECT 9223372036854775807, history FROM loans WHERE num = j.num)) FROM jobs j WHERE j.id = ?`
+	ledgerByNum = `SELECT group_concat(ledger, '' ORDER BY part) FROM (SELECT part, ledger FROM overflow WHERE num = ?1
+	UNION ALL SELECT 9223372036854775806, ledger FROM states WHERE num = ?1
+	UNION ALL SELECT 9223372036854775807, ledger FROM loans WHERE num = ?1)`
+)
+
 // Get implements [jobs.Engine].
 func (e *Engine) Get(ctx context.Context, tenant string, id jobs.ID) (j jobs.Job, err error) {
 	err = e.read(ctx, func(r *reader) error {
-		j, err = e.wholeJob(r.byID.one(string(id)))
+		j, err = e.wholeJob(r.one(jobByID, nJobByID, string(id)))
 		return owned(j, tenant, err)
 	})
 	if err != nil {
@@ -28,7 +49,7 @@ func (e *Engine) ByKey(ctx context.Context, tenant, key string) (j jobs.Job, err
 		if key == "" {
 			return missing
 		}
-		j, err = e.wholeJob(r.byKey.one(e.tenants.num(tenant), key))
+		j, err = e.wholeJob(r.one(jobByKey, nJobByID, e.tenants.num(tenant), key))
 		if errors.Is(err, jobs.ErrNotFound) || err == nil && !e.keeps(j) {
 			return missing
 		}
@@ -45,7 +66,7 @@ func (e *Engine) keeps(j jobs.Job) bool {
 	return jobs.Stamp(e.cfg.Clock()).Before(j.AcceptedAt.Add(e.cfg.Policy.KeyTTL))
 }
 
-// wholeJob decodes a row of wholeColumns and heavyColumns.
+// wholeJob decodes a row of selectWhole.
 func (e *Engine) wholeJob(v []driver.Value, err error) (jobs.Job, error) {
 	if err != nil {
 		return jobs.Job{}, err
@@ -75,7 +96,7 @@ func owned(j jobs.Job, tenant string, err error) error {
 func (e *Engine) Document(ctx context.Context, tenant string, id jobs.ID) (body []byte, err error) {
 	var file string
 	err = e.read(ctx, func(r *reader) error {
-		v, err := r.document.one(string(id))
+		v, err := r.one(documentByID, 3, string(id))
 		if err != nil {
 			return err
 		}
@@ -101,8 +122,8 @@ func (e *Engine) Attempts(ctx context.Context, tenant string, id jobs.ID) (rows 
 		if err != nil {
 			return err
 		}
-		v, err := r.attempts.one(num)
-		if err != nil || v == nil {
+		v, err := r.one(ledgerByNum, 1, num)
+		if err != nil {
 			return err
 		}
 		l := make(ledger)
@@ -117,7 +138,7 @@ func (e *Engine) Attempts(ctx context.Context, tenant string, id jobs.ID) (rows 
 
 // numOf finds a job's number.
 func (e *Engine) numOf(r *reader, tenant string, id jobs.ID) (int64, error) {
-	v, err := r.num.one(string(id))
+	v, err := r.one(numByID, 2, string(id))
 	if err != nil {
 		return 0, err
 	}
@@ -130,7 +151,7 @@ func (e *Engine) numOf(r *reader, tenant string, id jobs.ID) (int64, error) {
 // History implements [jobs.Engine].
 func (e *Engine) History(ctx context.Context, tenant string, id jobs.ID, after int64) (events []jobs.Event, err error) {
 	err = e.read(ctx, func(r *reader) error {
-		v, err := r.history.one(string(id))
+		v, err := r.one(historyByID, nJobColumns+1, string(id))
 		if err != nil {
 			return err
 		}
@@ -171,6 +192,17 @@ func (e *Engine) read(ctx context.Context, f func(*reader) error) error {
 	}
 }
 
+// snapshot is read for several queries that must see the same moment.
+func (e *Engine) snapshot(ctx context.Context, f func(*reader) error) error {
+	return e.read(ctx, func(r *reader) (err error) {
+		if err := r.db.script("BEGIN"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.db.script("COMMIT")) }()
+		return f(r)
+	})
+}
+
 // sweepFiles removes the documents' files that no job refers to: what a crash
 // left between the writing of a file and its commit. It looks at files from
 // before this opening only, because later ones may be about to be committed.
@@ -179,8 +211,8 @@ func (e *Engine) sweepFiles() {
 	e.blobs.old(e.opened, func(name string) bool {
 		used := true
 		err := e.read(ctx, func(r *reader) error {
-			v, err := r.fileUsed.one(name)
-			used = v != nil
+			v, err := r.one(fileUsed, 1, name)
+			used = err != nil || v != nil
 			return err
 		})
 		if err == nil && !used {

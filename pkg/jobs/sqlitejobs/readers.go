@@ -2,6 +2,7 @@ package sqlitejobs
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -18,13 +19,10 @@ type readers struct {
 	n    int
 }
 
-// reader is a connection with its statements.
+// reader is a connection with the statements that it has prepared so far.
 type reader struct {
-	db *db
-
-	byID, byKey, num, attempts, history, document *stmt
-	record, records, recordsBy                    *stmt
-	fileUsed, spent                               *stmt
+	db    *db
+	stmts map[string]*stmt
 }
 
 func newReaders(path string, n int, closing <-chan struct{}) *readers {
@@ -46,11 +44,12 @@ func (rs *readers) use(ctx context.Context, f func(*reader) error) error {
 		return jobs.ErrClosed
 	}
 	if r == nil {
-		var err error
-		if r, err = openReader(rs.path); err != nil {
+		d, err := openDB(rs.path, readerPragmas)
+		if err != nil {
 			rs.free <- nil
 			return unavailable(err)
 		}
+		r = &reader{db: d, stmts: make(map[string]*stmt)}
 	}
 	defer func() { rs.free <- r }()
 	return f(r)
@@ -67,45 +66,25 @@ func (rs *readers) close() error {
 	return errors.Join(errs...)
 }
 
-func openReader(path string) (*reader, error) {
-	d, err := openDB(path, readerPragmas)
+// prepared is a statement with n columns, prepared at its first use. It is for
+// the few queries whose text is fixed.
+func (r *reader) prepared(sql string, n int) (*stmt, error) {
+	if s := r.stmts[sql]; s != nil {
+		return s, nil
+	}
+	s, err := r.db.prepare(sql, n)
+	if err == nil {
+		r.stmts[sql] = s
+	}
+	return s, err
+}
+
+// one runs a query of fixed text with n columns for its first row, nil when
+// there is none. The row is overwritten when the query runs again.
+func (r *reader) one(sql string, n int, args ...driver.Value) ([]driver.Value, error) {
+	s, err := r.prepared(sql, n)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{db: d}
-	for _, p := range []struct {
-		to      **stmt
-		columns int
-		sql     string
-	}{
-		{&r.byID, nWholeColumns + nHeavyColumns, "SELECT " + wholeColumns + ", " + heavyColumns + " FROM jobs j" + joins + "WHERE j.id = ?1"},
-		{&r.byKey, nWholeColumns + nHeavyColumns, "SELECT " + wholeColumns + ", " + heavyColumns + " FROM jobs j" + joins +
-			"WHERE j.tenant = ?1 AND j.key = ?2 ORDER BY j.num DESC LIMIT 1"},
-		{&r.num, 2, "SELECT num, tenant FROM jobs WHERE id = ?1"},
-		{&r.attempts, 1, allLedger},
-		{&r.history, nJobColumns + 1, "SELECT " + jobColumns + ", " + allHistory + " FROM jobs j WHERE j.id = ?1"},
-		{&r.document, 3, "SELECT d.file, d.body, j.tenant FROM jobs j JOIN documents d ON d.num = j.num WHERE j.id = ?1"},
-		{&r.record, nRecordColumns, "SELECT " + recordColumns + " FROM records r WHERE r.kind = ?1 AND r.id = ?2"},
-		{&r.records, nRecordColumns, "SELECT " + recordColumns + " FROM records r WHERE r.kind = ?1 AND r.id > ?2 ORDER BY r.id LIMIT ?3"},
-		{&r.recordsBy, nRecordColumns, "SELECT " + recordColumns + " FROM record_pairs p JOIN records r ON r.kind = p.kind AND r.id = p.id " +
-			"WHERE p.kind = ?1 AND p.name = ?2 AND p.value = ?3 AND p.id > ?4 ORDER BY p.id LIMIT ?5"},
-		{&r.spent, 1, "SELECT sum(micro) FROM spent WHERE (? < 0 OR tenant = ?) AND day = ?"},
-		{&r.fileUsed, 1, "SELECT 1 FROM documents WHERE file = ?1"},
-	} {
-		if *p.to, err = d.prepare(p.sql, p.columns); err != nil {
-			return nil, errors.Join(err, d.close())
-		}
-	}
-	return r, nil
+	return s.one(args...)
 }
-
-// allHistory and allLedger gather the lines of a job from the rows that hold
-// them, oldest first, in one statement and so from one moment.
-const (
-	allHistory = `(SELECT group_concat(history, '' ORDER BY part) FROM (SELECT part, history FROM overflow WHERE num = j.num
-	UNION ALL SELECT 9223372036854775806, history FROM states WHERE num = j.num
-	UNION ALL SELECT 9223372036854775807, history FROM loans WHERE num = j.num))`
-	allLedger = `SELECT group_concat(ledger, '' ORDER BY part) FROM (SELECT part, ledger FROM overflow WHERE num = ?1
-	UNION ALL SELECT 9223372036854775806, ledger FROM states WHERE num = ?1
-	UNION ALL SELECT 9223372036854775807, ledger FROM loans WHERE num = ?1)`
-)

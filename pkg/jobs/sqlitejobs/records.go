@@ -15,8 +15,13 @@ import (
 )
 
 const (
-	recordColumns  = "r.kind, r.id, r.version, r.updated, r.pairs, r.value"
+	selectRecord   = "SELECT r.kind, r.id, r.version, r.updated, r.pairs, r.value FROM "
 	nRecordColumns = 6
+
+	recordByID    = selectRecord + "records r WHERE r.kind = ? AND r.id = ?"
+	recordsOf     = selectRecord + "records r WHERE r.kind = ? AND r.id > ? ORDER BY r.id LIMIT ?"
+	recordsByPair = selectRecord + "record_pairs p JOIN records r ON r.kind = p.kind AND r.id = p.id " +
+		"WHERE p.kind = ? AND p.name = ? AND p.value = ? AND p.id > ? ORDER BY p.id LIMIT ?"
 )
 
 // Records implements [jobs.Engine].
@@ -27,7 +32,7 @@ type records struct{ e *Engine }
 
 func (r records) Get(ctx context.Context, kind string, id jobs.ID) (rec jobs.Record, err error) {
 	err = r.e.read(ctx, func(rd *reader) error {
-		v, err := rd.record.one(kind, string(id))
+		v, err := rd.one(recordByID, nRecordColumns, kind, string(id))
 		if err != nil {
 			return err
 		}
@@ -61,10 +66,15 @@ func (r records) List(ctx context.Context, q jobs.RecordQuery) (found []jobs.Rec
 			found = append(found, rec)
 			return err
 		}
-		if q.Index == "" {
-			return rd.records.each(ctx, add, q.Kind, string(q.After), int64(q.Limit))
+		sql, args := recordsOf, []driver.Value{q.Kind, string(q.After), int64(q.Limit)}
+		if q.Index != "" {
+			sql, args = recordsByPair, []driver.Value{q.Kind, q.Index, q.Value, string(q.After), int64(q.Limit)}
 		}
-		return rd.recordsBy.each(ctx, add, q.Kind, q.Index, q.Value, string(q.After), int64(q.Limit))
+		st, err := rd.prepared(sql, nRecordColumns)
+		if err != nil {
+			return err
+		}
+		return st.each(ctx, add, args...)
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,6 @@
+//go:build !race
+
+package sqlitejobs_test
+
+// slowdown is how much less the long tests do.
+const slowdown = 1
