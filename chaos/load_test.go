@@ -53,7 +53,7 @@ const recordKind = "delivery"
 
 // load is an engine and what works on it.
 type load struct {
-	engine jobs.Engine
+	engine *sqlitejobs.Engine
 	config loadConfig
 
 	mu    sync.Mutex
@@ -132,8 +132,8 @@ func (l *load) accept(ctx context.Context, random *rand.Rand) error {
 		ns = append(ns, l.next)
 		l.next++
 	}
-	if len(l.known) > 0 && random.IntN(4) == 0 {
-		ns = append(ns, l.known[random.IntN(len(l.known))])
+	if again := l.anyKnown(random); again > 0 && !erasable(again) && random.IntN(4) == 0 {
+		ns = append(ns, again)
 	}
 	l.mu.Unlock()
 	subs := make([]jobs.Submission, len(ns))
@@ -257,38 +257,41 @@ func outcome(random *rand.Rand, j jobs.Job) jobs.Outcome {
 	return o
 }
 
+// anyKnown is the number of some job that was accepted, or 0. l.mu is held.
+func (l *load) anyKnown(random *rand.Rand) int {
+	if len(l.known) == 0 {
+		return 0
+	}
+	return l.known[random.IntN(len(l.known))]
+}
+
+// erasable reports whether the job may be erased, and never handed in again:
+// once it is gone, that would make a new job.
+func erasable(n int) bool { return n%5 == 0 }
+
 // command carries out what a person might want of some job.
 func (l *load) command(ctx context.Context, random *rand.Rand) error {
 	l.pause(ctx, 3*time.Millisecond)
 	l.mu.Lock()
-	n := 0
-	if len(l.known) > 0 {
-		n = l.known[random.IntN(len(l.known))]
-	}
+	n := l.anyKnown(random)
 	l.mu.Unlock()
 	if n == 0 {
 		return nil
 	}
 	j, err := l.engine.Get(ctx, "", jobID(n))
+	if erasable(n) && errors.Is(err, jobs.ErrNotFound) {
+		return nil // gone for good
+	}
 	if err != nil {
 		return fmt.Errorf("get job %d: %w", n, err)
 	}
-	c := jobs.Command{Job: j.ID, Actor: "operator", Version: j.Version}
-	switch j.State {
-	case jobs.Queued, jobs.Parked:
-		c.Kind = jobs.Cancel
-		if lane := jobs.Batch; random.IntN(2) == 0 && j.Lane != lane {
-			c.Kind, c.Lane = jobs.Move, &lane
-		}
-	case jobs.InReview:
-		c.Kind = jobs.SendBack
-	case jobs.Failed, jobs.Cancelled, jobs.Expired:
-		c.Kind = jobs.Requeue
-	default:
+	l.changed(j) // what is read must last as well
+	c, ok := command(random, n, j)
+	if !ok {
 		return nil
 	}
 	j, err = l.engine.Apply(ctx, c)
-	if errors.Is(err, jobs.ErrConflict) {
+	if errors.Is(err, jobs.ErrConflict) || erasable(n) && errors.Is(err, jobs.ErrNotFound) {
 		return nil // it went on
 	}
 	if err != nil {
@@ -298,11 +301,47 @@ func (l *load) command(ctx context.Context, random *rand.Rand) error {
 	return nil
 }
 
-// sweep wakes what is parked.
+// command is something that fits job n as it is; ok is false when nothing does.
+func command(random *rand.Rand, n int, j jobs.Job) (c jobs.Command, ok bool) {
+	c = jobs.Command{Job: j.ID, Actor: "operator", Version: j.Version}
+	switch j.State {
+	case jobs.Queued, jobs.Parked:
+		c.Kind = jobs.Cancel
+		if lane := jobs.Batch; random.IntN(2) == 0 && j.Lane != lane {
+			c.Kind, c.Lane = jobs.Move, &lane
+		}
+	case jobs.Running:
+		c.Kind = jobs.Cancel
+	case jobs.InReview:
+		switch random.IntN(4) {
+		case 0:
+			c.Kind, c.Until = jobs.Claim, time.Now().Add(time.Hour)
+		case 1:
+			c.Kind = jobs.SendBack
+		case 2:
+			c.Kind = jobs.Reject
+		default:
+			c.Kind, c.Result = jobs.Complete, &jobs.Result{Data: []byte(`{"by":"a person"}`)}
+		}
+	case jobs.Failed, jobs.Cancelled, jobs.Expired:
+		c.Kind = jobs.Requeue
+	case jobs.Succeeded:
+		c.Kind = jobs.Erase
+		return c, erasable(n)
+	default:
+		return c, false
+	}
+	return c, true
+}
+
+// sweep wakes what is parked, and removes most of what was erased.
 func (l *load) sweep(ctx context.Context, _ *rand.Rand) error {
 	l.pause(ctx, 20*time.Millisecond)
 	if _, err := l.engine.Sweep(ctx); err != nil {
 		return fmt.Errorf("sweep: %w", err)
+	}
+	if _, err := l.engine.Retain(ctx, jobs.Retention{MaxCount: map[jobs.State]int64{jobs.Erased: 5}}); err != nil {
+		return fmt.Errorf("retain: %w", err)
 	}
 	return nil
 }

@@ -289,6 +289,7 @@ func (e *running) read(line []byte, disk *powerfs.Disk, l *ledger) {
 func (p *power) count(l powerfs.Losses) {
 	p.entries += l.Entries
 	p.entriesLost += l.EntriesLost
+	hit := make(map[string]bool)
 	for _, f := range l.Files {
 		kind := path.Base(f.Path)
 		if strings.Contains(f.Path, "documents/") {
@@ -299,11 +300,14 @@ func (p *power) count(l powerfs.Losses) {
 			sum = new(powerfs.FileLosses)
 			p.files[kind] = sum
 		}
-		p.hit[kind]++
+		hit[kind] = true
 		sum.Sectors += f.Sectors
 		sum.SectorsLost += f.SectorsLost
 		sum.Writes += f.Writes
 		sum.Torn += f.Torn
+	}
+	for kind := range hit {
+		p.hit[kind]++
 	}
 	p.checks += p.ledger.answers
 }
