@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -237,3 +238,44 @@ func Edit(path, sql string) error {
 
 // AwaitFileSweep waits for the search for files that no job needs.
 func (e *Engine) AwaitFileSweep() { e.sweep.Wait() }
+
+// Raw is the database without an engine.
+type Raw struct {
+	d  *db
+	st statements
+}
+
+// OpenRaw makes a database with the engine's tables and pragmas.
+func OpenRaw(path string) (*Raw, error) {
+	d, err := openDB(path, Config{}.WithDefaults().writerPragmas())
+	if err != nil {
+		return nil, err
+	}
+	r := &Raw{d: d}
+	return r, errors.Join(d.migrate(), r.st.prepare(d))
+}
+
+// Write writes the rows of n accepted jobs in one transaction.
+func (r *Raw) Write(first int64, n int, body []byte) error {
+	if _, err := r.st.begin.exec(); err != nil {
+		return err
+	}
+	for num := first; num < first+int64(n); num++ {
+		_, err := r.st.insertJob.exec(num, int64(1), int64(2), num, num, int64(8000), fmt.Sprintf("job_%026d", num), nil,
+			"invoice@1", nil, []byte("0123456789abcdef0123456789abcdef"), rawSpec)
+		if err != nil {
+			return err
+		}
+		if _, err := r.st.insertDocument.exec(num, nil, body); err != nil {
+			return err
+		}
+	}
+	_, err := r.st.commit.exec()
+	return err
+}
+
+const rawSpec = `{"spec":{"schema":"invoice@1"},"document":{"sha256":"0000000000000000000000000000000000000000000000000000000000000001",` +
+	`"size":2048,"media_type":"application/pdf"},"admission":{"mode":"normal"}}`
+
+// Close closes the database.
+func (r *Raw) Close() error { return r.d.close() }

@@ -20,7 +20,8 @@ type tx struct {
 	names  *tenants
 	policy jobs.Policy
 
-	begun  bool
+	begun  bool // and not committed yet
+	wrote  bool // anything
 	events []jobs.Event
 	// What else follows when the commit is durable: times that loans held
 	// their slots, and files of documents that are not needed any more.
@@ -69,7 +70,7 @@ func (t *tx) begin() error {
 	if _, err := t.st.begin.exec(); err != nil {
 		return failed(fmt.Errorf("begin: %w", err))
 	}
-	t.begun = true
+	t.begun, t.wrote = true, true
 	return nil
 }
 

@@ -254,7 +254,9 @@ func (c *call) waits() bool { return c.err == nil && c.wait != nil && c.wait.goe
 
 // publish tells the listener and answers the calls of a group that is durable.
 func (w *writer) publish(t *tx, group, served []*call) {
-	w.failures = 0
+	if t.wrote {
+		w.failures = 0
+	}
 	if len(t.events) > 0 && w.e.cfg.Listener.Committed != nil {
 		w.e.cfg.Listener.Committed(t.events)
 	}
