@@ -5,10 +5,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test check race chaos overload bench cover lint fuzz clean
+.PHONY: help run demo build test check race chaos bench microbench cover lint clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/api, bin/worker and bin/dlqctl
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/...
@@ -33,7 +33,10 @@ chaos: ## Kill real processes under load, and 10,000 metamorphic sequences (minu
 	SLUICE_CHAOS=1 $(GO) test -count=1 -timeout 60m -v ./chaos/...
 	SLUICE_METAMORPHIC=10000 $(GO) test -count=1 -timeout 60m -run Metamorphic ./pkg/jobs/...
 
-bench: ## Benchmarks of the packages
+bench: ## This engine beside asynq, River and raw SQLite in one run (25 minutes)
+	cd bench && $(GO) run . -md ../docs/benchmarks.md
+
+microbench: ## Benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
 
 cover: ## Test coverage by function, into coverage.html
