@@ -105,9 +105,6 @@ func checkLane(lane string) error {
 }
 
 func labels(pairs []string) (map[string]string, error) {
-	if len(pairs) == 0 {
-		return nil, nil //nolint:nilnil // no labels are no error
-	}
 	all := map[string]string{}
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")

@@ -29,11 +29,12 @@ func TestMain(m *testing.M) {
 // nowVariable is the time that a tested process believes in.
 const nowVariable = "DLQCTL_TEST_NOW"
 
-// testedMain is main with a clock.
+// testedMain is main with a clock and much patience.
 func testedMain() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	inv := fromOS()
+	inv.patience = time.Minute // the machine of a test may be busy
 	if text := os.Getenv(nowVariable); text != "" {
 		now, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil {

@@ -23,6 +23,8 @@ type invocation struct {
 	stdinTTY, stdoutTTY, stderrTTY bool
 	// width is the terminal's in cells; 0 where stdout is none.
 	width int
+	// patience is how long a shell waits for the completion of a word.
+	patience time.Duration
 }
 
 // app is one run of the program.

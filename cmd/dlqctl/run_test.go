@@ -30,7 +30,7 @@ func dlqctl(t *testing.T, url string, tty bool, args ...string) result {
 	t.Helper()
 	var out, err bytes.Buffer
 	inv := invocation{
-		args: args, now: morning, stdin: strings.NewReader(""), stdout: &out, stderr: &err,
+		args: args, now: morning, patience: time.Minute, stdin: strings.NewReader(""), stdout: &out, stderr: &err,
 		stdoutTTY: tty, stderrTTY: tty,
 		env: func(name string) string {
 			return map[string]string{"SLUICE_SERVER": url, "SLUICE_API_KEY": operatorKey}[name]
@@ -107,7 +107,7 @@ func TestTextsOfAServerNeverReachTheTerminalAsOrders(t *testing.T) {
 	} {
 		for _, tty := range []bool{true, false} {
 			for _, url := range []string{good, bad} {
-				r := dlqctl(t, url, tty, append(strings.Fields(line), "--timeout", "20s")...)
+				r := dlqctl(t, url, tty, strings.Fields(line)...)
 				plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[36m", "").Replace(r.out)
 				if found := unsafe(plain + r.err); len(found) > 0 {
 					t.Errorf("%s (terminal %t, %d) wrote %q\n%q%q", line, tty, r.code, found, r.out, r.err)
@@ -116,6 +116,16 @@ func TestTextsOfAServerNeverReachTheTerminalAsOrders(t *testing.T) {
 					t.Errorf("%s: a text broke a line:\n%s", line, r.out)
 				}
 			}
+		}
+	}
+}
+
+func TestAQueuedJobTellsWhenItMayStart(t *testing.T) {
+	t.Parallel()
+	for eta, want := range map[string]string{"4.5": "starts_in\tabout 4.5s\n", "1e300": "starts_in\tabout 11d", "-1e300": "starts_in\tabout 0ms\n"} {
+		url := hostile(t, "application/json", `{"job":{"id":"job_1","state":"queued","progress":{"phase":"queued","eta_s":`+eta+`}}}`, http.StatusOK)
+		if r := dlqctl(t, url, false, "show", "job_1"); !strings.Contains(r.out, want) {
+			t.Errorf("eta %s: %s", eta, r.out)
 		}
 	}
 }
@@ -190,13 +200,8 @@ func pages(t *testing.T, next func(cursor string, limit int) (jobs int, cursorAf
 			t.Error(err)
 		}
 		n, cursor := next(r.URL.Query().Get("cursor"), limit)
-		list := client.JobList{NextCursor: cursor, Data: []client.Job{}}
-		for i := range n {
-			list.Data = append(list.Data, client.Job{ID: "job_1", State: "failed", Run: i})
-		}
-		if err := json.NewEncoder(w).Encode(list); err != nil {
-			t.Error(err)
-		}
+		data := strings.TrimSuffix(strings.Repeat(`{"id":"job_1","state":"failed"},`, n), ",")
+		_, _ = fmt.Fprintf(w, `{"data":[%s],"next_cursor":%q}`, data, cursor)
 	}))
 	t.Cleanup(srv.Close)
 	return srv.URL

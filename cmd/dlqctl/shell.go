@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluicehq/sluice/pkg/client"
 )
-
-// completionTime is how long a shell may wait for IDs: longer feels stuck.
-const completionTime = 300 * time.Millisecond
 
 // completeIDs offers the shell the IDs that ls would list first.
 func (a *app) completeIDs(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -18,7 +14,7 @@ func (a *app) completeIDs(cmd *cobra.Command, _ []string, _ string) ([]string, c
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+	ctx, cancel := context.WithTimeout(cmd.Context(), a.patience)
 	defer cancel()
 	list, err := c.DLQ(ctx, client.Filter{States: needing()}, client.Page{})
 	if err != nil {

@@ -114,7 +114,8 @@ func matter(j client.Job, at func(time.Time) string) []fact {
 	} else if p := j.Progress; p != nil {
 		list = append(list, fact{"waits for", strings.TrimSpace(p.Reason + " " + p.Gate)}, fact{"waits until", at(p.Until)})
 		if p.ETASeconds != nil {
-			list = append(list, fact{"starts in", "about " + span(time.Duration(*p.ETASeconds*float64(time.Second)))})
+			seconds := max(0, min(*p.ETASeconds, 1e6)) // more than that is as good as never
+			list = append(list, fact{"starts in", "about " + span(time.Duration(seconds*float64(time.Second)))})
 		}
 	}
 	return list

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -136,9 +135,7 @@ const (
 // no problem, such as the page of a proxy, is left out.
 func problemOf(resp *http.Response, body []byte) *Problem {
 	p := &Problem{}
-	media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	isJSON := err == nil && (media == "application/problem+json" || media == "application/json")
-	if !isJSON || len(body) > maxProblemBytes || json.Unmarshal(body, p) != nil {
+	if len(body) > maxProblemBytes || json.Unmarshal(body, p) != nil {
 		p = &Problem{Title: "The answer is not Sluice's own", Retryable: resp.StatusCode >= http.StatusInternalServerError}
 	}
 	p.Status = resp.StatusCode

@@ -100,13 +100,13 @@ func TestRetryAfterComesFromTheBodyElseTheHeaderAndIsBounded(t *testing.T) {
 
 func TestThePageOfAProxyIsAProblemWithoutThePage(t *testing.T) {
 	t.Parallel()
-	for _, media := range []string{"text/html", "application/json", ""} {
-		w, c := newWire(t, http.StatusBadGateway, "<html>c4n4ry</html>")
-		w.header["Content-Type"], w.header["X-Request-Id"] = media, "req_proxy"
+	for _, page := range []string{"<html>c4n4ry</html>", "", `["c4n4ry"]`, `{"detail":"` + strings.Repeat("c4n4ry", 20_000) + `"}`} {
+		w, c := newWire(t, http.StatusBadGateway, page)
+		w.header["X-Request-Id"] = "req_proxy"
 		err := get(t, c)
 		p, ok := errors.AsType[*client.Problem](err)
 		if !ok || p.Status != 502 || p.Code != "" || !p.Retryable || p.RequestID != "req_proxy" || !errors.Is(err, client.ErrUnavailable) {
-			t.Errorf("media %q: %+v", media, p)
+			t.Errorf("page %.20q: %+v", page, p)
 		}
 		if strings.Contains(err.Error(), "c4n4ry") {
 			t.Errorf("the error repeats the page: %v", err)
@@ -126,7 +126,11 @@ func TestAnswersThatCannotBeUsedAreNamed(t *testing.T) {
 			t.Errorf("%s: error is %v, want ErrBadAnswer", name, err)
 		}
 	}
-	_, c := newWire(t, http.StatusOK, `{"data":[{"id":"--all; reboot","state":"failed"}]}`)
+	_, c := newWire(t, http.StatusAccepted, `{"id":"--all; reboot","state":"queued"}`)
+	if _, err := c.Submit(t.Context(), client.Submission{Text: "a"}); !errors.Is(err, client.ErrBadAnswer) {
+		t.Errorf("a new job with a made-up ID: error %v, want ErrBadAnswer", err)
+	}
+	_, c = newWire(t, http.StatusOK, `{"data":[{"id":"--all; reboot","state":"failed"}]}`)
 	if _, err := c.DLQ(t.Context(), client.Filter{}, client.Page{}); !errors.Is(err, client.ErrBadAnswer) {
 		t.Errorf("a list with a made-up ID: error is %v, want ErrBadAnswer", err)
 	}
