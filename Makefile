@@ -31,7 +31,7 @@ race: ## All tests with the race detector
 
 chaos: ## Kill real processes under load, and 10,000 metamorphic sequences (minutes)
 	SLUICE_CHAOS=1 $(GO) test -count=1 -timeout 60m -v ./chaos/...
-	SLUICE_METAMORPHIC=10000 $(GO) test -count=1 -timeout 60m -run Metamorphic ./pkg/jobs/...
+	SLUICE_METAMORPHIC=10000 $(GO) test -count=1 -timeout 60m -v -run Agree ./pkg/jobs/sqlitejobs
 
 bench: ## This engine beside asynq, River and raw SQLite in one run (25 minutes)
 	cd bench && $(GO) run . -md ../docs/benchmarks.md
