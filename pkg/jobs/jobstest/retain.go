@@ -209,17 +209,19 @@ func retainGone(f *fixture) {
 	if n := f.counted(jobs.Filter{}); n != 0 {
 		f.t.Errorf("counted %d jobs", n)
 	}
-	// Its ID and key are free, also for another payload.
-	s.Fingerprint = "another"
+	// Its ID and key are free, also for another payload, and for one job each.
+	s.Fingerprint, s.Key = "another", ""
 	made := f.accept(s)[0]
 	if made.Version != 1 || made.Failure != nil || len(f.history(s.ID)) != 1 || len(f.attempts(s.ID)) != 0 {
 		f.t.Errorf("the job with the ID of a removed one: %+v", made)
 	}
-	if j, err := f.ByKey(f.ctx(), "acme", "k"); err != nil || j.ID != s.ID {
+	f.gone = slices.DeleteFunc(f.gone, func(id jobs.ID) bool { return id == s.ID })
+	_, err = f.ByKey(f.ctx(), "acme", "k")
+	f.wantKind("by the key of a removed job", err, jobs.ErrNotFound)
+	next := f.submit(key("k"))
+	if j, err := f.ByKey(f.ctx(), "acme", "k"); err != nil || j.ID != next.ID {
 		f.t.Errorf("by key: %q, %v", j.ID, err)
 	}
-	f.gone = slices.DeleteFunc(f.gone, func(id jobs.ID) bool { return id == s.ID })
-	f.finish(f.lendOne(), succeed())
 }
 
 func retainShared(f *fixture) {
