@@ -70,6 +70,9 @@ type source struct {
 	from, where string
 	args        []driver.Value
 	id          string // the column that the index is in order of
+	// ended says that the source is of rows of states, none of a job that
+	// runs, so that these rows alone tell all that they have a column for.
+	ended bool
 	// bySeq says that the first argument is a seq, and that the source is run
 	// through seqs one by one instead.
 	bySeq bool
@@ -114,21 +117,21 @@ func everything(tenant int64) source {
 func byClasses(classes []jobs.Class) []source {
 	var all []source
 	for _, c := range slices.Compact(slices.Sorted(slices.Values(classes))) {
-		all = append(all, source{from: fromStates, where: "s.class = ?", args: []driver.Value{string(c)}, id: "s.id"})
+		all = append(all, source{from: fromStates, where: "s.class = ?", args: []driver.Value{string(c)}, id: "s.id", ended: true})
 	}
 	return all
 }
 
 func byState(s jobs.State) source {
 	return source{
-		from: fromStates, where: "s.state = ? AND s.state <> 4", args: []driver.Value{int64(codeOf(s))}, id: "s.id",
+		from: fromStates, where: "s.state = ? AND s.state <> 4", args: []driver.Value{int64(codeOf(s))}, id: "s.id", ended: true,
 	}
 }
 
 func byTenantState(tenant int64, s jobs.State) source {
 	return source{
 		from: fromStates, where: "s.tenant = ? AND s.state = ? AND s.state <> 4",
-		args: []driver.Value{tenant, int64(codeOf(s))}, id: "s.id",
+		args: []driver.Value{tenant, int64(codeOf(s))}, id: "s.id", ended: true,
 	}
 }
 
@@ -241,12 +244,18 @@ func (q *query) eachOf(ctx context.Context, s source, st *stmt, args []driver.Va
 // conditions are the filter in SQL, in the source's order; false when nothing
 // can fit.
 func (q *query) conditions(s source) (where string, args []driver.Value, ok bool) {
+	tenant, state, lane, tier := "j.tenant", "CASE WHEN l.num IS NOT NULL THEN 1 ELSE ifnull(s.state, 0) END",
+		"ifnull(s.lane, j.lane)", "ifnull(s.tier, 0)"
+	updated, reason := "coalesce(l.updated, s.updated, j.accepted)", "CASE WHEN l.num IS NOT NULL THEN '' ELSE ifnull(s.reason, '') END"
+	if s.ended {
+		tenant, state, lane, tier, updated, reason = "s.tenant", "s.state", "s.lane", "s.tier", "s.updated", "ifnull(s.reason, '')"
+	}
 	c := conditions{parts: []string{s.where}, args: s.args}
 	if q.p.Before != "" {
 		c.add(s.id+" < ?", string(q.p.Before))
 	}
 	if q.f.Tenant != "" {
-		c.add("j.tenant = ?", q.e.tenants.num(q.f.Tenant))
+		c.add(tenant+" = ?", q.e.tenants.num(q.f.Tenant))
 	}
 	if len(q.f.States) > 0 {
 		var codes []driver.Value
@@ -255,14 +264,14 @@ func (q *query) conditions(s source) (where string, args []driver.Value, ok bool
 				codes = append(codes, int64(codeOf(state)))
 			}
 		}
-		c.in("CASE WHEN l.num IS NOT NULL THEN 1 ELSE ifnull(s.state, 0) END", codes)
+		c.in(state, codes)
 	}
 	if len(q.f.Lanes) > 0 {
 		var lanes []driver.Value
 		for _, l := range q.f.Lanes {
 			lanes = append(lanes, int64(l))
 		}
-		c.in("ifnull(s.lane, j.lane)", lanes)
+		c.in(lane, lanes)
 	}
 	if len(q.f.Classes) > 0 {
 		var classes []driver.Value
@@ -278,7 +287,7 @@ func (q *query) conditions(s source) (where string, args []driver.Value, ok bool
 		c.add("j.schema = ?", q.f.Schema)
 	}
 	if q.f.Tier != 0 {
-		c.add("ifnull(s.tier, 0) = ?", int64(q.f.Tier))
+		c.add(tier+" = ?", int64(q.f.Tier))
 	}
 	if !q.f.AcceptedFrom.IsZero() {
 		c.add("j.accepted >= ?", ceilMillis(q.f.AcceptedFrom))
@@ -287,10 +296,10 @@ func (q *query) conditions(s source) (where string, args []driver.Value, ok bool
 		c.add("j.accepted < ?", ceilMillis(q.f.AcceptedUntil))
 	}
 	if !q.f.UpdatedFrom.IsZero() {
-		c.add("coalesce(l.updated, s.updated, j.accepted) >= ?", ceilMillis(q.f.UpdatedFrom))
+		c.add(updated+" >= ?", ceilMillis(q.f.UpdatedFrom))
 	}
 	if !q.f.UpdatedUntil.IsZero() {
-		c.add("coalesce(l.updated, s.updated, j.accepted) < ?", ceilMillis(q.f.UpdatedUntil))
+		c.add(updated+" < ?", ceilMillis(q.f.UpdatedUntil))
 	}
 	if q.f.Batch != "" {
 		c.add("j.batch = ?", string(q.f.Batch))
@@ -300,7 +309,7 @@ func (q *query) conditions(s source) (where string, args []driver.Value, ok bool
 		for _, reason := range q.f.Reasons {
 			reasons = append(reasons, reason)
 		}
-		c.in("CASE WHEN l.num IS NOT NULL THEN '' ELSE ifnull(s.reason, '') END", reasons)
+		c.in(reason, reasons)
 	}
 	for k, v := range q.f.Labels {
 		if jobs.ID(k).Validate() != nil {
