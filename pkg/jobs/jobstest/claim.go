@@ -2,8 +2,10 @@ package jobstest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -12,6 +14,7 @@ import (
 func claimBehaviours() []behaviour {
 	return []behaviour{
 		{name: "a claim keeps others off until its end", test: claimExclusive},
+		{name: "of many who claim at once one gets the job", test: claimRace},
 		{name: "a claim that is over keeps nobody off", test: claimEnds},
 		{name: "who holds a claim decides", test: claimDecides},
 		{name: "a claim does not keep off a cancellation", test: claimCancelled},
@@ -53,6 +56,25 @@ func claimExclusive(f *fixture) {
 	f.clock.Advance(lease - time.Millisecond)
 	for _, c := range f.byOthers(j.ID, "bob") {
 		f.refuses(c)
+	}
+}
+
+func claimRace(f *fixture) {
+	const people = 8
+	for range 5 {
+		j := f.bring(jobs.InReview)
+		var errs [people]error
+		var all sync.WaitGroup
+		for i := range people {
+			all.Go(func() { _, errs[i] = f.Apply(f.ctx(), f.claim(j.ID, fmt.Sprint("p", i), lease)) })
+		}
+		all.Wait()
+		holder := f.get(j.ID).Review.ClaimedBy
+		for i, err := range errs {
+			if who := fmt.Sprint("p", i); (err == nil) != (who == holder) || err != nil && !errors.Is(err, jobs.ErrConflict) {
+				f.t.Errorf("%s was answered %v, and %s holds the job", who, err, holder)
+			}
+		}
 	}
 }
 
