@@ -55,52 +55,58 @@ func (t *tx) verify(ctx context.Context) ([]error, error) {
 		queued: make(map[queue]int), parked: make(map[queue]int), running: make(map[queue]int), heads: make(map[queue]int64),
 	}
 	f := filler{w: t.w}
-	err := f.each("SELECT "+wholeColumns+", EXISTS (SELECT 1 FROM documents d WHERE d.num = j.num) FROM jobs j"+joins,
-		nWholeColumns+1, func(v []driver.Value) error {
-			r, err := readWhole(v, t.names)
-			if err != nil {
-				return err
-			}
-			if has := integer(v[nWholeColumns]) == 1; has == (r.job.State == jobs.Erased) {
-				b.fault("job %s is %s and has a document: %t", r.job.ID, r.job.State, has)
-			}
-			if _, grouped := jobs.GroupOf(r.job); grouped != (r.group != 0) {
-				b.fault("job %s is %s and in a group: %t", r.job.ID, r.job.State, !grouped)
-			}
-			t.verifyJob(b, r)
-			return ctx.Err()
-		})
-	if err != nil {
+	if err := t.verifyJobs(ctx, &f, b); err != nil {
 		return b.faults, err
 	}
 	t.verifyMemory(b)
 	if err := t.verifyStored(b); err != nil {
 		return b.faults, err
 	}
-	check := func(sql string, what string) error {
-		return f.each(sql, 1, func(v []driver.Value) error {
-			if s := text(v[0]); s != "ok" {
-				b.fault("%s: %s%d", what, s, integer(v[0]))
-			}
+	return b.faults, b.verifyRows(ctx, &f)
+}
+
+// verifyJobs compares each job with what memory has of it.
+func (t *tx) verifyJobs(ctx context.Context, f *filler, b *books) error {
+	const sql = "SELECT " + wholeColumns + ", EXISTS (SELECT 1 FROM documents d WHERE d.num = j.num) FROM jobs j" + joins
+	return f.each(sql, nWholeColumns+1, func(v []driver.Value) error {
+		r, err := readWhole(v, t.names)
+		if err != nil {
+			return err
+		}
+		if has := integer(v[nWholeColumns]) == 1; has == (r.job.State == jobs.Erased) {
+			b.fault("job %s is %s and has a document: %t", r.job.ID, r.job.State, has)
+		}
+		if _, grouped := jobs.GroupOf(r.job); grouped != (r.group != 0) {
+			b.fault("job %s is %s and in a group: %t", r.job.ID, r.job.State, !grouped)
+		}
+		t.verifyJob(b, r)
+		return ctx.Err()
+	})
+}
+
+// verifyRows compares the rows with each other. Each query answers what it
+// finds wrong.
+func (b *books) verifyRows(ctx context.Context, f *filler) error {
+	for _, q := range []struct{ wrong, sql string }{
+		{"the file is damaged", "SELECT quick_check FROM pragma_quick_check(20) WHERE quick_check <> 'ok'"},
+		{"a state without its job", "SELECT num FROM states WHERE num NOT IN (SELECT num FROM jobs)"},
+		{"a loan without its job", "SELECT num FROM loans WHERE num NOT IN (SELECT num FROM jobs)"},
+		{"a document without its job", "SELECT num FROM documents WHERE num NOT IN (SELECT num FROM jobs)"},
+		{"overflow without its job", "SELECT num FROM overflow WHERE num NOT IN (SELECT num FROM states)"},
+		{"a job of an unknown tenant", "SELECT tenant FROM jobs WHERE tenant NOT IN (SELECT num FROM tenants)"},
+		{"a group's count", "SELECT num FROM groups g WHERE jobs <> (SELECT count(*) FROM states WHERE grp = g.num)"},
+		{"a state with another's ID", "SELECT j.num FROM jobs j JOIN states s USING (num) WHERE j.id <> s.id"},
+		{"a seq given twice", "SELECT num FROM states WHERE seq <> num AND seq IN (SELECT num FROM jobs)"},
+	} {
+		err := f.each(q.sql, 1, func(v []driver.Value) error {
+			b.fault("%s: %v", q.wrong, v[0])
 			return ctx.Err()
 		})
-	}
-	for sql, what := range map[string]string{
-		"PRAGMA quick_check(20)": "the file is damaged",
-		"SELECT num FROM states WHERE num NOT IN (SELECT num FROM jobs)":                                              "a state without its job",
-		"SELECT num FROM loans WHERE num NOT IN (SELECT num FROM jobs)":                                               "a loan without its job",
-		"SELECT num FROM documents WHERE num NOT IN (SELECT num FROM jobs)":                                           "a document without its job",
-		"SELECT num FROM overflow WHERE num NOT IN (SELECT num FROM states)":                                          "overflow without its job",
-		"SELECT tenant FROM jobs WHERE tenant NOT IN (SELECT num FROM tenants)":                                       "a job of an unknown tenant",
-		"SELECT num FROM groups g WHERE jobs <> (SELECT count(*) FROM states WHERE grp = g.num)":                      "a group's count is wrong",
-		"SELECT j.num FROM jobs j JOIN states s USING (num) WHERE j.id <> s.id":                                       "a state with another's ID",
-		"SELECT s.num FROM states s JOIN jobs j USING (num) WHERE s.seq <> s.num AND s.seq IN (SELECT num FROM jobs)": "a seq given twice",
-	} {
-		if err := check(sql, what); err != nil {
-			return b.faults, err
+		if err != nil {
+			return err
 		}
 	}
-	return b.faults, nil
+	return nil
 }
 
 // verifyJob compares one job with what memory has of it.
