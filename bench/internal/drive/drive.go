@@ -26,20 +26,21 @@ type Sample struct {
 // Intake has callers put jobs, each the next when the one before is durable,
 // for the length of the window. The value is jobs a second.
 func Intake(ctx context.Context, q *queue.Counted, callers int, window time.Duration) (Sample, error) {
-	loading, cancel := context.WithTimeout(ctx, window)
-	defer cancel()
 	before, _ := q.Counts()
 	m, err := startMeter(q)
 	if err != nil {
 		return Sample{}, err
 	}
 	// What is under way when the window closes is finished, and counted with
-	// the time it took.
+	// the time it took. Each caller puts one job at least.
 	err = repeat(callers, func() error {
-		if loading.Err() != nil {
+		if err := q.Put(ctx); err != nil {
+			return err
+		}
+		if time.Since(m.since) > window {
 			return errEnough
 		}
-		return q.Put(ctx)
+		return nil
 	})
 	if err != nil {
 		return Sample{}, err

@@ -69,8 +69,8 @@ func (a argument) at(num int64, id string) driver.Value {
 // templateID is the ID of the watched job.
 const templateID = "job_template_of_all_others_00"
 
-// watchedAfter is how many jobs come before the watched one, so that its number
-// is not another of its values by accident.
+// watchedAfter is how many jobs come before the watched one, so that none of
+// its other values is its number by accident.
 const watchedAfter = 4321
 
 // watch takes a job through the engine in dir and notes what changes.
@@ -186,8 +186,7 @@ type key struct {
 // rowOf is a row's values by column.
 type rowOf map[string]driver.Value
 
-// snapshot reads the rows of the last job, and of all tables those that are
-// few: what one job changes is among them.
+// snapshot reads the rows of the watched job, which are those after all others.
 func snapshot(ctx context.Context, db *sql.DB) (map[key]rowOf, error) {
 	tables, err := names(ctx, db, "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = 'num'")
 	if err != nil {
