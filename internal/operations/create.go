@@ -80,7 +80,7 @@ func (o *Operations) begin(ctx context.Context, tenant, by string, order Order) 
 	now := jobs.Stamp(o.cfg.Now())
 	return o.put(ctx, Operation{
 		ID: id, Tenant: tenant, By: by, Order: order, State: Selecting, StateBy: by, CreatedAt: now,
-		Selection: Selection{AsOf: now}, Lease: lease{o.cfg.Owner, o.token, jobs.Stamp(now.Add(selectFor))},
+		Selection: Selection{AsOf: now}, ChunkJobs: o.chunk, Lease: lease{o.cfg.Owner, o.token, jobs.Stamp(now.Add(selectFor))},
 	})
 }
 
@@ -145,11 +145,11 @@ func (s *selecting) take(ctx context.Context, j jobs.Job) error {
 	if skip != "" {
 		return nil
 	}
-	if sel.Selected == MaxJobs {
-		return fmt.Errorf("%w: the filter selects more than %d jobs", ErrTooMany, MaxJobs)
+	if sel.Selected == s.most {
+		return fmt.Errorf("%w: the filter selects more than %d jobs", ErrTooMany, s.most)
 	}
 	sel.Selected++
-	if s.part.IDs = append(s.part.IDs, j.ID); len(s.part.IDs) == chunkJobs {
+	if s.part.IDs = append(s.part.IDs, j.ID); len(s.part.IDs) == s.op.ChunkJobs {
 		return s.flush(ctx)
 	}
 	return nil

@@ -70,18 +70,19 @@ func (d *drive) take(ctx context.Context) error {
 	}
 	d.op = op
 	d.pace = newPace(op.Rate, now)
-	return d.renew(ctx)
+	if err = d.renew(ctx); errors.Is(err, jobs.ErrConflict) {
+		return errLost // another was faster
+	}
+	return err
 }
 
-// renew extends the lease and notes how far the operation is. It fails when
-// anybody has written the operation since it was read.
+// renew extends the lease and writes how far the operation is. It is
+// [jobs.ErrConflict] when anybody has written the operation since it was read.
 func (d *drive) renew(ctx context.Context) error {
 	now := d.cfg.Now()
 	d.op.Lease = lease{d.cfg.Owner, d.token, jobs.Stamp(now.Add(d.cfg.Lease))}
 	op, err := d.put(ctx, d.op)
-	if errors.Is(err, jobs.ErrConflict) {
-		return errLost // or paused meanwhile; whoever looks next finds out
-	} else if err != nil {
+	if err != nil {
 		return err
 	}
 	d.op, d.written = op, now
@@ -90,16 +91,11 @@ func (d *drive) renew(ctx context.Context) error {
 
 // round works on a few jobs.
 func (d *drive) round(ctx context.Context) error {
-	if err := d.look(ctx); err != nil {
-		return err
-	}
 	if d.op.Chunk >= d.op.chunks() {
 		return d.finish(ctx)
 	}
 	if d.part == nil {
-		if err := d.load(ctx); err != nil {
-			return err
-		}
+		return d.load(ctx)
 	}
 	if d.part.done() {
 		return d.advance(ctx)
@@ -107,7 +103,7 @@ func (d *drive) round(ctx context.Context) error {
 	n, pause := d.pace.allowed(d.cfg.Now())
 	if n == 0 {
 		wait(ctx, pause)
-		return nil
+		return d.look(ctx)
 	}
 	worked, err := d.work(ctx, n)
 	if worked > 0 {
@@ -127,28 +123,32 @@ func (d *drive) round(ctx context.Context) error {
 func (d *drive) left() bool { return d.op.Progress.Total() < d.op.Selection.Selected }
 
 // look reads what became of the operation meanwhile, and renews the lease in
-// time.
+// time. It is errLost unless the operation is ours to drive at some moment
+// within the call.
 func (d *drive) look(ctx context.Context) error {
-	op, err := d.read(ctx, d.id)
-	if err != nil {
-		return err
-	}
-	if op.Lease.Token != d.token {
-		return errLost
-	}
-	op.Partial, op.Progress = d.op.Partial, d.op.Progress // we know better
-	d.op = op
-	if op.State != Running {
-		d.op.Lease = lease{}
-		if _, err := d.put(ctx, d.op); err != nil && !errors.Is(err, jobs.ErrConflict) {
+	for {
+		op, err := d.read(ctx, d.id)
+		if err != nil {
 			return err
 		}
-		return errLost
+		if op.Lease.Token != d.token {
+			return errLost
+		}
+		op.Partial, op.Progress = d.op.Partial, d.op.Progress // we know better
+		if d.op = op; op.State != Running {
+			d.op.Lease = lease{}
+			_, err = d.put(ctx, d.op)
+		} else if d.cfg.Now().Sub(d.written) >= min(time.Second, d.cfg.Lease/3) {
+			err = d.renew(ctx)
+		}
+		switch {
+		case errors.Is(err, jobs.ErrConflict):
+			continue // somebody wrote it meanwhile
+		case err == nil && d.op.State != Running:
+			return errLost
+		}
+		return err
 	}
-	if d.cfg.Now().Sub(d.written) < min(time.Second, d.cfg.Lease/3) {
-		return nil
-	}
-	return d.renew(ctx)
 }
 
 // load reads the part to work on. Who drove before may have changed jobs that
@@ -188,24 +188,50 @@ func (d *drive) watch(ctx context.Context) error {
 
 func (d *drive) note(c *chunk) {
 	for i, r := range c.Rows {
-		if c.n*chunkJobs+i >= d.op.WatchFrom {
+		if c.n*d.op.ChunkJobs+i >= d.op.WatchFrom {
 			d.recent.add(r.Result == NotMade)
 		}
 	}
 }
 
-// work works on up to n jobs of the part, for lookEvery at most, and answers
-// how many have a row now.
+// plan is what is to be done to a job, from how it was read.
+type plan struct {
+	job     jobs.ID
+	command jobs.Command
+	decided *row // when there is nothing to be done
+}
+
+// work works on up to n jobs of the part, on fewer when the engine is slow, and
+// answers how many have a row now.
+//
+// Jobs are read, then the lease is looked at, then they are changed, each in
+// the version that was read. So a driver that lost its lease without noticing
+// changes nothing that its heir, or anybody after it, has changed: at the time
+// of the version there was no heir yet.
 func (d *drive) work(ctx context.Context, n int) (worked int, err error) {
 	until := d.cfg.Now().Add(lookEvery)
-	for worked < n && !d.part.done() && d.cfg.Now().Before(until) {
-		if d.recent.tripped(d.op.StopIf) {
+	next := d.part.IDs[len(d.part.Rows):]
+	plans := make([]plan, 0, min(n, len(next)))
+	for _, id := range next[:min(n, len(next))] {
+		p, err := d.plan(ctx, id)
+		if err != nil {
+			return 0, fmt.Errorf("job %s: %w", id, err)
+		}
+		if plans = append(plans, p); !d.cfg.Now().Before(until) {
 			break
 		}
-		id := d.part.IDs[len(d.part.Rows)]
-		r, err := d.one(ctx, id)
+	}
+	until = until.Add(lookEvery)
+	if err := d.look(ctx); err != nil {
+		return 0, err
+	}
+	for _, p := range plans {
+		if d.recent.tripped(d.op.StopIf) || worked > 0 && !d.cfg.Now().Before(until) {
+			break
+		}
+		r, err := d.carry(ctx, p)
 		if err != nil {
-			return worked, fmt.Errorf("job %s: %w", id, err)
+			return worked, fmt.Errorf("job %s: %w", p.job, err)
 		}
 		d.part.Rows = append(d.part.Rows, r)
 		d.recent.add(r.Result == NotMade)
@@ -215,45 +241,62 @@ func (d *drive) work(ctx context.Context, n int) (worked int, err error) {
 	return worked, nil
 }
 
-// one changes one job, once. An error means that nothing is known.
-func (d *drive) one(ctx context.Context, id jobs.ID) (row, error) {
+// plan reads a job and decides what is to be done.
+func (d *drive) plan(ctx context.Context, id jobs.ID) (plan, error) {
 	now := d.cfg.Now()
-	r := row{Result: NotMade, Why: whyConflict, At: millis(now)}
-	for range maxTries {
-		j, err := d.cfg.Engine.Get(ctx, d.op.Filter.Tenant, id)
-		if errors.Is(err, jobs.ErrNotFound) {
-			r.Why = whyNotFound
-			return r, nil
-		} else if err != nil {
-			return r, err
-		}
-		if done, err := d.changed(ctx, j); err != nil {
-			return r, err
-		} else if done {
-			return row{Result: Already, State: j.State, Version: j.Version, At: r.At}, nil
-		}
-		kind, why := d.op.judge(j, now)
-		if why != "" {
-			r.Why = why
-			return r, nil
-		}
-		j, err = d.cfg.Engine.Apply(ctx, d.op.command(kind, j, now))
+	p := plan{job: id}
+	decide := func(r row) (plan, error) {
+		r.At = millis(now)
+		p.decided = &r
+		return p, nil
+	}
+	j, err := d.cfg.Engine.Get(ctx, d.op.Filter.Tenant, id)
+	if errors.Is(err, jobs.ErrNotFound) {
+		return decide(row{Result: NotMade, Why: whyNotFound})
+	} else if err != nil {
+		return p, err
+	}
+	if done, err := d.changed(ctx, j); err != nil {
+		return p, err
+	} else if done {
+		return decide(row{Result: Already, State: j.State, Version: j.Version})
+	}
+	kind, why := d.op.judge(j, now)
+	if why != "" {
+		return decide(row{Result: NotMade, Why: why})
+	}
+	p.command = d.op.command(kind, j, now)
+	return p, nil
+}
+
+// carry carries a plan out. A job that has changed since is planned anew. An
+// error means that nothing is known.
+func (d *drive) carry(ctx context.Context, p plan) (row, error) {
+	for try := 1; p.decided == nil; try++ {
+		j, err := d.cfg.Engine.Apply(ctx, p.command)
+		r := row{State: j.State, Version: j.Version, At: millis(d.cfg.Now())}
 		switch {
 		case err == nil:
 			if j.State == jobs.Running {
 				d.cfg.AskCancel(j.ID)
 			}
-			return row{Result: Applied, State: j.State, Version: j.Version, At: r.At}, nil
-		case errors.Is(err, jobs.ErrInvalid):
-			r.Why = whyInvalid
+			r.Result = Applied
 			return r, nil
-		case errors.Is(err, jobs.ErrConflict), errors.Is(err, jobs.ErrNotFound):
-			// It changed meanwhile: read it again.
-		default:
-			return r, err
+		case errors.Is(err, jobs.ErrInvalid):
+			return row{Result: NotMade, Why: whyInvalid, At: r.At}, nil
+		case !errors.Is(err, jobs.ErrConflict) && !errors.Is(err, jobs.ErrNotFound):
+			return row{}, err
+		case try == maxTries:
+			return row{Result: NotMade, Why: whyConflict, At: r.At}, nil
+		}
+		if p, err = d.plan(ctx, p.job); err != nil {
+			return row{}, err
+		}
+		if err := d.look(ctx); err != nil {
+			return row{}, err
 		}
 	}
-	return r, nil
+	return *p.decided, nil
 }
 
 // changed reports whether this operation has changed the job before. The job
@@ -310,8 +353,10 @@ func (d *drive) advance(ctx context.Context) error {
 	before := d.op
 	d.op.Done, d.op.Partial = d.op.Done.plus(progress(d.part.Rows)), Progress{}
 	d.op.Chunk++
-	if err := d.renew(ctx); err != nil {
+	if err := d.renew(ctx); errors.Is(err, jobs.ErrConflict) {
 		d.op = before
+		return d.look(ctx) // paused, cancelled or lost, or else this is tried again
+	} else if err != nil {
 		return err
 	}
 	d.part, d.suspect = nil, false
@@ -347,7 +392,7 @@ func (d *drive) settle(ctx context.Context, s State, why string) error {
 	}
 	op, err := d.put(ctx, d.op)
 	if errors.Is(err, jobs.ErrConflict) {
-		return nil // paused, cancelled or lost: the next look finds out
+		return d.look(ctx) // paused, cancelled or lost meanwhile
 	} else if err != nil {
 		return err
 	}

@@ -186,6 +186,8 @@ type Operation struct {
 	UpdatedAt time.Time `json:"-"`
 
 	Selection Selection `json:"selection"`
+	// ChunkJobs is how many jobs each part of the selection but the last has.
+	ChunkJobs int `json:"chunk_jobs"`
 	// Progress counts the jobs worked through.
 	Progress Progress `json:"-"`
 
@@ -217,7 +219,9 @@ func (l lease) free(token string, now time.Time) bool {
 func (o Operation) Driver() string { return o.Lease.Owner }
 
 // chunks is how many parts the selection has.
-func (o Operation) chunks() int { return (o.Selection.Selected + chunkJobs - 1) / chunkJobs }
+func (o Operation) chunks() int {
+	return (o.Selection.Selected + o.ChunkJobs - 1) / max(o.ChunkJobs, 1)
+}
 
 // actor names the operation, and who asked for it, in the history of its jobs.
 func (o Operation) actor() string { return o.By + "@" + string(o.ID) }

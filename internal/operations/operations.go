@@ -134,6 +134,8 @@ type Operations struct {
 	cfg     Config
 	records jobs.Records
 	token   string        // of all leases taken here
+	chunk   int           // jobs in a part of a selection
+	most    int           // jobs in a selection
 	wake    chan struct{} // capacity 1: look for operations to drive
 
 	mu      sync.Mutex
@@ -147,7 +149,7 @@ func New(cfg Config) (*Operations, error) {
 		return nil, fmt.Errorf("operations: %w: %w", jobs.ErrInvalid, err)
 	}
 	return &Operations{
-		cfg: cfg, records: cfg.Engine.Records(), token: rand.Text(), wake: make(chan struct{}, 1), driving: map[jobs.ID]string{},
+		cfg: cfg, records: cfg.Engine.Records(), token: rand.Text(), chunk: maxChunk, most: MaxJobs, wake: make(chan struct{}, 1), driving: map[jobs.ID]string{},
 	}, nil
 }
 

@@ -130,7 +130,7 @@ type AuditRow struct {
 }
 
 // MaxAudit is the most rows of one page.
-const MaxAudit = chunkJobs
+const MaxAudit = 1000
 
 // Audit reads the rows of jobs from place from on, in order, at most limit of
 // 1 to [MaxAudit]. next is where to go on; more reports whether there are rows
@@ -144,14 +144,14 @@ func (o *Operations) Audit(ctx context.Context, tenant string, id jobs.ID, from,
 		return nil, 0, false, err
 	}
 	next = from
-	for n := from / chunkJobs; n < op.chunks() && op.State != Selecting; n++ {
+	for n := from / max(op.ChunkJobs, 1); n < op.chunks() && op.State != Selecting; n++ {
 		c, err := o.readChunk(ctx, id, n)
 		if errors.Is(err, jobs.ErrNotFound) {
 			return rows, next, false, nil
 		} else if err != nil {
 			return nil, 0, false, err
 		}
-		for i := next - n*chunkJobs; i < len(c.Rows); i++ {
+		for i := next - n*op.ChunkJobs; i < len(c.Rows); i++ {
 			if len(rows) == limit {
 				return rows, next, true, nil
 			}

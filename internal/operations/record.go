@@ -47,8 +47,8 @@ func decode(r jobs.Record) (Operation, error) {
 	return o, nil
 }
 
-// chunkJobs is how many jobs one part of a selection holds.
-const chunkJobs = 1000
+// maxChunk is how many jobs one part of a selection holds.
+const maxChunk = 1000
 
 // chunk is a part of a selection with the rows of its jobs as far as they are
 // worked through.
@@ -116,7 +116,7 @@ func decodeChunk(r jobs.Record, n int) (*chunk, error) {
 	if err := json.Unmarshal(r.Value, c); err != nil {
 		return nil, fmt.Errorf("decode part %s of an operation: %w", r.ID, err)
 	}
-	if len(c.IDs) == 0 || len(c.IDs) > chunkJobs || len(c.Rows) > len(c.IDs) {
+	if len(c.IDs) == 0 || len(c.IDs) > maxChunk || len(c.Rows) > len(c.IDs) {
 		return nil, fmt.Errorf("part %s of an operation has %d jobs and %d rows", r.ID, len(c.IDs), len(c.Rows))
 	}
 	return c, nil
