@@ -100,6 +100,42 @@ func dieAt(t *testing.T, at int, last jobstest.Fault, meddle bool, died func()) 
 	return already
 }
 
+// TestOneFaultAtAnyStepDoesNoHarm makes each call of the driver fail once, in
+// each way, and lets it go on.
+func TestOneFaultAtAnyStepDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []jobstest.Fault{jobstest.ErrorBefore, jobstest.ErrorAfter, jobstest.Doubled} {
+		t.Run(fault.String(), func(t *testing.T) {
+			t.Parallel()
+			for at := 1; ; at++ {
+				reached := false
+				synctest.Test(t, func(t *testing.T) {
+					s := newShop(t)
+					ids := s.failed(10)
+					calls := 0
+					e := &jobstest.Faulty{Engine: s.Engine, Plan: func(string, int) jobstest.Fault {
+						if calls++; calls != at {
+							return jobstest.None
+						}
+						reached = true
+						return fault
+					}}
+					o := process(t, s)
+					op := create(t, o, operations.Order{Action: operations.Requeue, Rate: 20}, true)
+					run(t, process(t, e))
+					time.Sleep(10 * time.Second)
+					if got := s.inspect(o, op.ID, newest(ids)); got.State != operations.Succeeded || got.Progress.Applied != 10 {
+						t.Errorf("%s at call %d: %s with %+v", fault, at, got.State, got.Progress)
+					}
+				})
+				if at > 60 && !reached {
+					break
+				}
+			}
+		})
+	}
+}
+
 // sleepy is an engine as seen by a process that stands still at one of its
 // calls, before or after its effect, for longer than its lease lasts.
 type sleepy struct {
@@ -202,7 +238,7 @@ func TestADriverThatWakesUpTooLateDoesNoHarm(t *testing.T) {
 // operations and people change the same jobs.
 func TestManyDriversOverABadStoreChangeEachJobOnce(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(12) {
+	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { storm(t, seed) })

@@ -376,3 +376,44 @@ func TestDraftsExpireAndOldOperationsGoIfAskedTo(t *testing.T) {
 		leftovers(t, s)
 	})
 }
+
+// nosy is an engine that tells of each deletion before it happens.
+type nosy struct {
+	operations.Engine
+	deleting func(kind string)
+}
+
+func (e *nosy) Records() jobs.Records { return nosyRecords{e.Engine.Records(), e} }
+
+type nosyRecords struct {
+	jobs.Records
+	e *nosy
+}
+
+func (r nosyRecords) Delete(ctx context.Context, kind string, id jobs.ID, version int64) error {
+	r.e.deleting(kind)
+	return r.Records.Delete(ctx, kind, id, version)
+}
+
+func TestADraftThatIsBeingRemovedDoesNotStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t)
+		s.failed(9)
+		there := process(t, s)
+		var draft operations.Operation
+		tried := 0
+		o := process(t, &nosy{s, func(kind string) {
+			tried++
+			if _, err := there.Start(t.Context(), "", "k", draft.ID); !errors.Is(err, jobs.ErrConflict) {
+				t.Errorf("a start while a record of kind %s is removed: error %v", kind, err)
+			}
+		}})
+		draft = create(t, there, operations.Order{Action: operations.Requeue}, false)
+		time.Sleep(25 * time.Hour)
+		if err := o.TidyOnce(t.Context()); err != nil || tried != 4 {
+			t.Errorf("%d deletions, error %v", tried, err)
+		}
+		leftovers(t, s)
+	})
+}

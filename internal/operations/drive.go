@@ -13,13 +13,19 @@ import (
 // paused or cancelled, or another driver has it.
 var errLost = errors.New("the operation is not ours to drive")
 
+// errMoved marks an operation that is at another part than its driver thought:
+// a write of its own had happened although it seemed not to.
+var errMoved = errors.New("the operation is at another part")
+
 // drive drives one operation until it ends, is paused or lost, or ctx ends.
 func (o *Operations) drive(ctx context.Context, id jobs.ID) {
 	d := &drive{Operations: o, id: id}
 	for ctx.Err() == nil {
 		err := d.take(ctx)
 		for err == nil && ctx.Err() == nil {
-			err = d.round(ctx)
+			if err = d.round(ctx); errors.Is(err, errMoved) {
+				d.part, err = nil, nil
+			}
 		}
 		switch {
 		case errors.Is(err, errLost), errors.Is(err, jobs.ErrClosed), errors.Is(err, jobs.ErrNotFound):
@@ -134,7 +140,10 @@ func (d *drive) look(ctx context.Context) error {
 		if op.Lease.Token != d.token {
 			return errLost
 		}
-		op.Partial, op.Progress = d.op.Partial, d.op.Progress // we know better
+		moved := op.Chunk != d.op.Chunk
+		if !moved {
+			op.Partial, op.Progress = d.op.Partial, d.op.Progress // we know better
+		}
 		if d.op = op; op.State != Running {
 			d.op.Lease = lease{}
 			_, err = d.put(ctx, d.op)
@@ -146,6 +155,8 @@ func (d *drive) look(ctx context.Context) error {
 			continue // somebody wrote it meanwhile
 		case err == nil && d.op.State != Running:
 			return errLost
+		case err == nil && moved:
+			return errMoved
 		}
 		return err
 	}

@@ -172,7 +172,8 @@ func TestAnOperationThatChangedNothingFailed(t *testing.T) {
 		s := newShop(t)
 		ids := s.failed(2)
 		o := process(t, s)
-		op := create(t, o, operations.Order{Action: operations.Requeue}, false)
+		// That the stop rule trips at the last job stops nothing.
+		op := create(t, o, operations.Order{Action: operations.Requeue, StopIf: operations.StopIf{FailureRate: 1, Window: 2}}, false)
 		for _, id := range ids {
 			s.apply(jobs.Command{Kind: jobs.Erase, Job: id})
 		}
@@ -272,6 +273,33 @@ func TestARateIsKept(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAPaceDoesNotSaveUp(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	p := operations.NewPace(40, now)
+	if n, _ := p.Allowed(now); n != 1 {
+		t.Errorf("%d jobs at once at the start", n)
+	}
+	now = now.Add(time.Hour) // the engine was slow
+	if n, _ := p.Allowed(now); n != 20 {
+		t.Errorf("%d jobs at once after an hour, want half a second's", n)
+	}
+	if wait := p.Took(20); wait != 500*time.Millisecond {
+		t.Errorf("the next batch comes after %s", wait)
+	}
+	if n, wait := p.Allowed(now.Add(-time.Minute)); n != 0 || wait != 25*time.Millisecond {
+		t.Errorf("on a clock that was set back: %d jobs, wait %s", n, wait)
+	}
+	if n, wait := operations.NewPace(0, now).Allowed(now); n != 100 || wait != 0 {
+		t.Errorf("without a rate: %d jobs, wait %s", n, wait)
+	}
+	slow := operations.NewPace(0.001, now)
+	slow.Took(1)
+	if n, wait := slow.Allowed(now); n != 0 || wait != 500*time.Millisecond {
+		t.Errorf("at a slow rate: %d jobs, wait %s; a pause must be seen", n, wait)
 	}
 }
 
