@@ -90,7 +90,7 @@ func runLoad(config string) int {
 func (l *load) run(ctx context.Context) {
 	var work sync.WaitGroup
 	for i, do := range []func(context.Context, *rand.Rand) error{
-		l.accept, l.accept, l.accept, l.hold, l.hold, l.hold, l.command, l.sweep,
+		l.accept, l.accept, l.hold, l.hold, l.hold, l.hold, l.hold, l.hold, l.command, l.command, l.sweep,
 	} {
 		random := rand.New(rand.NewPCG(l.config.Seed, uint64(i)))
 		work.Go(func() {
@@ -123,8 +123,8 @@ func (l *load) pause(ctx context.Context, d time.Duration) {
 // accept submits a few new jobs, and now and then one again.
 func (l *load) accept(ctx context.Context, random *rand.Rand) error {
 	count := 1 + random.IntN(4)
-	if random.IntN(10) == 0 {
-		count = 40
+	if random.IntN(20) == 0 {
+		count = 30
 	}
 	var ns []int
 	l.mu.Lock()
@@ -155,7 +155,7 @@ func (l *load) accept(ctx context.Context, random *rand.Rand) error {
 			l.mu.Unlock()
 		}
 	}
-	l.pause(ctx, time.Duration(random.IntN(4))*time.Millisecond)
+	l.pause(ctx, time.Duration(random.IntN(15))*time.Millisecond)
 	return nil
 }
 
@@ -183,11 +183,11 @@ func jobID(n int) jobs.ID { return jobs.ID(fmt.Sprintf("job_%010d", n)) }
 func document(n int) []byte {
 	random := rand.New(rand.NewPCG(uint64(n), 1))
 	size := 100 + random.IntN(2000)
-	switch random.IntN(12) {
-	case 0, 1, 2:
+	switch kind := random.IntN(12); {
+	case kind < 3:
 		size = 4<<10 + random.IntN(28<<10)
-	case 3:
-		size = 32<<10 + random.IntN(64<<10)
+	case kind == 3, erasable(n) && kind < 9:
+		size = 32<<10 + random.IntN(32<<10)
 	}
 	b := make([]byte, size)
 	for i := range b {
@@ -271,9 +271,14 @@ func erasable(n int) bool { return n%5 == 0 }
 
 // command carries out what a person might want of some job.
 func (l *load) command(ctx context.Context, random *rand.Rand) error {
-	l.pause(ctx, 3*time.Millisecond)
+	l.pause(ctx, time.Millisecond)
 	l.mu.Lock()
 	n := l.anyKnown(random)
+	for range 3 { // erasures above all: they remove files
+		if n != 0 && !erasable(n) {
+			n = l.anyKnown(random)
+		}
+	}
 	l.mu.Unlock()
 	if n == 0 {
 		return nil

@@ -27,8 +27,8 @@ func TestPowerCutLosesNoAcceptedJob(t *testing.T) {
 	cuts := rounds(5, 150)
 	p := newPower(t, false)
 	for p.cuts < cuts {
-		if p.cuts%12 == 0 || p.disk.Bytes() > 48<<20 {
-			p.replaceDisk()
+		if p.cuts%10 == 0 || len(p.ledger.accepted) > 800 {
+			p.replaceDisk() // looking for all that was answered takes longer with each cut
 		}
 		for _, fault := range p.cut() {
 			t.Errorf("cut %d (seed %d): %s", p.cuts, p.seed, fault)
@@ -134,7 +134,7 @@ func (p *power) outage() (faults []string) {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = m.Unmount() }) // reported below unless the test ends early
-	p.disk.PowerOffAfter(p.changes())
+	p.aim()
 	for on := true; on; {
 		e := p.start(dir)
 		on = p.watch(e)
@@ -197,15 +197,21 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// changes is how many changes of the disk the power lasts. An engine makes
-// about 140 to start on an empty disk and, after a cut, as many as its log is
-// long: a third of the cuts aims at that.
-func (p *power) changes() int {
-	low, high := 200.0, float64(rounds(3000, 16000))
-	if p.random.IntN(3) == 0 {
-		low, high = 1, 400
+// aim sets the change of the disk with which the power goes. An engine makes
+// about 140 changes to start on an empty disk and, after a cut, as many as its
+// log is long: a quarter of the cuts aims at that. Another quarter aims at what
+// happens rarely: that files come and go.
+func (p *power) aim() {
+	between := func(low, high float64) int { return int(low * math.Pow(high/low, p.random.Float64())) }
+	switch p.random.IntN(4) {
+	case 0:
+		p.disk.PowerOffAfter(between(1, 400))
+	case 1:
+		kinds := []powerfs.Change{powerfs.Made, powerfs.Removed, powerfs.Removed, powerfs.Renamed, powerfs.Resized}
+		p.disk.PowerOffAfter(between(1, 40), kinds[p.random.IntN(len(kinds))])
+	default:
+		p.disk.PowerOffAfter(between(200, float64(rounds(3000, 16000))))
 	}
-	return int(low * math.Pow(high/low, p.random.Float64()))
 }
 
 // running is the process of an engine under load.

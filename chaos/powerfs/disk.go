@@ -20,9 +20,24 @@ type Disk struct {
 	last uint64 // the newest node's ID
 	ops  uint64 // the newest operation on directories
 	off  chan struct{}
-	// fuse counts down the changes until the power goes off; 0 means never.
-	fuse int
+	// fuse counts down the changes, of the kinds that count, until the power
+	// goes off; 0 means never.
+	fuse   int
+	counts map[Change]bool // nil means all
 }
+
+// Change is a kind of change of a disk.
+type Change string
+
+// The kinds of changes.
+const (
+	Written Change = "written" // bytes of a file
+	Resized Change = "resized" // a file, other than by writing at its end
+	Made    Change = "made"    // a file or directory
+	Removed Change = "removed" // a name
+	Renamed Change = "renamed" // a name
+	Synced  Change = "synced"  // a file or directory
+)
 
 // New returns an empty disk.
 func New() *Disk {
@@ -57,12 +72,18 @@ func (d *Disk) isOff() bool {
 func (d *Disk) Off() <-chan struct{} { return d.off }
 
 // PowerOffAfter lets the power go off with the n-th change from now, which
-// happens but is answered with EIO. Changes are writes, new sizes, made, removed
-// and renamed entries, and fsyncs. n must be positive.
-func (d *Disk) PowerOffAfter(n int) {
+// happens but is answered with EIO. With kinds, only changes of these kinds
+// count. n must be positive.
+func (d *Disk) PowerOffAfter(n int, kinds ...Change) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.fuse = n
+	d.fuse, d.counts = n, nil
+	if len(kinds) > 0 {
+		d.counts = make(map[Change]bool)
+	}
+	for _, kind := range kinds {
+		d.counts[kind] = true
+	}
 }
 
 // Bytes is how much all files hold.
@@ -74,7 +95,7 @@ func (d *Disk) Bytes() int64 {
 
 // change carries out do unless the power is off. do answers 0 when it changed
 // something.
-func (d *Disk) change(do func() syscall.Errno) syscall.Errno {
+func (d *Disk) change(kind Change, do func() syscall.Errno) syscall.Errno {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.isOff() {
@@ -83,7 +104,7 @@ func (d *Disk) change(do func() syscall.Errno) syscall.Errno {
 	if errno := do(); errno != 0 {
 		return errno
 	}
-	if d.fuse > 0 {
+	if d.fuse > 0 && (d.counts == nil || d.counts[kind]) {
 		if d.fuse--; d.fuse == 0 {
 			d.powerOff()
 			return syscall.EIO // nobody is left to hear that it happened

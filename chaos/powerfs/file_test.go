@@ -196,19 +196,21 @@ func TestLossesSayWhatWasAtStakeAndWhatWasLost(t *testing.T) {
 	t.Parallel()
 	d := powerfs.New()
 	dir := mount(t, d)
-	f := durable(t, filepath.Join(dir, "f"), filled('a', 10))
+	check(t, os.Mkdir(filepath.Join(dir, "sub"), 0o700))
+	syncDir(t, dir)
+	f := durable(t, filepath.Join(dir, "sub/f"), filled('a', 10))
 	writeAt(t, f, 0, filled('b', 4))
 	writeAt(t, f, 2*sector, filled('c', 4))
 	open(t, filepath.Join(dir, "g"))
 	for seed := range uint64(seeds) {
 		after, l := d.Cut(seed)
 		found := contents(t, after)
-		want := powerfs.Losses{Entries: 1, Files: []powerfs.FileLosses{{Path: "f", Sectors: 6, Writes: 2}}}
+		want := powerfs.Losses{Entries: 1, Files: []powerfs.FileLosses{{Path: "sub/f", Sectors: 6, Writes: 2}}}
 		if _, ok := found["g"]; !ok {
 			want.EntriesLost = 1
 		}
 		for i, letter := range []byte("bbcccc") {
-			if found["f"][i*sector] != letter {
+			if found["sub/f"][i*sector] != letter {
 				want.Files[0].SectorsLost++
 			}
 		}

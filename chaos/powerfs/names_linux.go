@@ -42,7 +42,7 @@ func (n *node) child(name string) (*node, syscall.Errno) {
 // make gives a new node a name in a directory.
 func (s *server) make(id uint64, name string, mode uint32, out *fuse.EntryOut) fuse.Status {
 	parent := s.node(id)
-	return fuse.Status(s.disk.change(func() syscall.Errno {
+	return fuse.Status(s.disk.change(Made, func() syscall.Errno {
 		switch _, errno := parent.child(name); errno {
 		case syscall.ENOENT:
 		case 0:
@@ -97,7 +97,7 @@ func (n *node) removable() syscall.Errno {
 
 func (s *server) remove(id uint64, name string, check func(*node) syscall.Errno) fuse.Status {
 	parent := s.node(id)
-	return fuse.Status(s.disk.change(func() syscall.Errno {
+	return fuse.Status(s.disk.change(Removed, func() syscall.Errno {
 		n, errno := parent.child(name)
 		if errno != 0 {
 			return errno
@@ -114,7 +114,7 @@ func (s *server) remove(id uint64, name string, check func(*node) syscall.Errno)
 // kernel checks that no directory becomes its own child.
 func (s *server) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newName string) fuse.Status {
 	from, to := s.node(in.NodeId), s.node(in.Newdir)
-	return fuse.Status(s.disk.change(func() syscall.Errno {
+	return fuse.Status(s.disk.change(Renamed, func() syscall.Errno {
 		if in.Flags != 0 {
 			return syscall.EINVAL
 		}

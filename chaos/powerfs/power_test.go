@@ -75,6 +75,40 @@ func TestThePowerGoesOffWithTheChangeThatWasNamed(t *testing.T) {
 	}
 }
 
+func TestThePowerGoesOffWithAChangeOfTheKindThatWasNamed(t *testing.T) {
+	t.Parallel()
+	for kind, last := range map[powerfs.Change]int{
+		powerfs.Made: 0, powerfs.Written: 1, powerfs.Synced: 2, powerfs.Resized: 3, powerfs.Renamed: 4, powerfs.Removed: 5,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			d := powerfs.New()
+			path := filepath.Join(mount(t, d), "f")
+			durable(t, path, []byte("x"))
+			d.PowerOffAfter(1, kind)
+			var f *os.File
+			for i, do := range []func() error{
+				func() (err error) { f, err = os.Create(path + "2"); return err },
+				func() error { _, err := f.Write([]byte("y")); return err },
+				func() error { return f.Sync() },
+				func() error { return os.Truncate(path, 0) },
+				func() error { return os.Rename(path, path+"3") },
+				func() error { return os.Remove(path + "3") },
+			} {
+				if err := do(); errors.Is(err, syscall.EIO) != (i == last) {
+					t.Errorf("step %d: %v", i, err)
+				}
+				if i == last {
+					break
+				}
+			}
+			if f != nil {
+				_ = f.Close()
+			}
+		})
+	}
+}
+
 func TestADiskIsMountedAgainAfterACut(t *testing.T) {
 	t.Parallel()
 	d := powerfs.New()

@@ -138,7 +138,7 @@ func (s *server) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOu
 	if _, ok := in.GetSize(); !ok {
 		return fuse.Status(s.disk.look(set)) // modes and times are not part of what a cut can lose
 	}
-	return fuse.Status(s.disk.change(set))
+	return fuse.Status(s.disk.change(Resized, set))
 }
 
 // Open opens a file. The page cache stays valid from one opening to the next.
@@ -151,7 +151,7 @@ func (s *server) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fus
 	if in.Flags&syscall.O_TRUNC == 0 {
 		return fuse.Status(s.disk.look(func() syscall.Errno { return 0 }))
 	}
-	return fuse.Status(s.disk.change(func() syscall.Errno {
+	return fuse.Status(s.disk.change(Resized, func() syscall.Errno {
 		n.file.resize(0)
 		return 0
 	}))
@@ -174,7 +174,7 @@ func (s *server) Read(_ <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.Read
 // Write writes to a file.
 func (s *server) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	n := s.node(in.NodeId)
-	errno := s.disk.change(func() syscall.Errno {
+	errno := s.disk.change(Written, func() syscall.Errno {
 		switch {
 		case n == nil || n.file == nil:
 			return syscall.ESTALE
@@ -208,7 +208,7 @@ func (s *server) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 
 func (s *server) sync(id uint64) fuse.Status {
 	n := s.node(id)
-	return fuse.Status(s.disk.change(func() syscall.Errno {
+	return fuse.Status(s.disk.change(Synced, func() syscall.Errno {
 		switch {
 		case n == nil:
 			return syscall.ESTALE
