@@ -40,27 +40,23 @@ type bench struct {
 // section is a part of the run that can be chosen.
 type section struct {
 	name string
-	run  func(b *bench, ctx context.Context) error
+	run  func(ctx context.Context) error
 }
 
 // sections are all parts, in the order of the report.
-func sections() []section {
+func (b *bench) sections() []section {
 	return []section{
-		{"intake", (*bench).intake},
-		{"whole", (*bench).whole},
-		{"tenants", (*bench).tenants},
-		{"http", (*bench).http},
-		{"backlog", (*bench).backlog},
-		{"calm", (*bench).calm},
-		{"idle", (*bench).idle},
+		{"intake", b.intake},
+		{"whole", b.whole},
+		{"tenants", b.tenants},
+		{"http", b.http},
+		{"backlog", b.backlog},
+		{"calm", b.calm},
+		{"idle", b.idle},
 	}
 }
 
 // measure runs the sections and writes the report.
-func measure(ctx context.Context, o options, stdout, log io.Writer) error {
-	return newPlan(o.quick).measure(ctx, o, stdout, log)
-}
-
 func (p plan) measure(ctx context.Context, o options, stdout, log io.Writer) (err error) {
 	b, err := newBench(ctx, p, o, log)
 	if err != nil {
@@ -72,11 +68,11 @@ func (p plan) measure(ctx context.Context, o options, stdout, log io.Writer) (er
 	if err := b.begin(ctx); err != nil {
 		return err
 	}
-	for _, s := range sections() {
+	for _, s := range b.sections() {
 		if len(o.only) > 0 && !slices.Contains(o.only, s.name) {
 			continue
 		}
-		if err := s.run(b, ctx); err != nil {
+		if err := s.run(ctx); err != nil {
 			return fmt.Errorf("section %s: %w", s.name, errors.Join(err, context.Cause(ctx)))
 		}
 	}

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "bench: %v\n", err)
 		return exitUsage
 	}
-	if err := measure(ctx, o, stdout, stderr); err != nil {
+	if err := newPlan(o.quick).measure(ctx, o, stdout, stderr); err != nil {
 		_, _ = fmt.Fprintf(stderr, "bench: %v\n", err)
 		return exitError
 	}
@@ -67,7 +67,7 @@ type options struct {
 func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	var names []string
-	for _, s := range sections() {
+	for _, s := range new(bench).sections() {
 		names = append(names, s.name)
 	}
 	peers := []string{service.Redis().Name, service.Postgres().Name}

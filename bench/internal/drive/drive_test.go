@@ -30,6 +30,7 @@ type fake struct {
 	fail      error // of the next Put
 	lose      bool  // the next job
 	twice     bool  // tell of the next job twice
+	trouble   error // of the workers
 }
 
 func newFake(put, work time.Duration) *fake {
@@ -78,7 +79,7 @@ func (f *fake) Work(_ context.Context, done func()) (func() error, error) {
 	return func() error {
 		close(ended)
 		running.Wait()
-		return nil
+		return f.trouble
 	}, nil
 }
 
@@ -155,9 +156,11 @@ func TestWhatGoesWrongEndsTheRound(t *testing.T) {
 		plant func(*fake)
 		want  string
 	}{
-		"a put fails":         {func(f *fake) { f.fail = broken }, "broken"},
-		"a job is lost":       {func(f *fake) { f.lose = true }, "were put and"},
-		"a job is done twice": {func(f *fake) { f.twice = true }, "were put and"},
+		"a put fails":                              {func(f *fake) { f.fail = broken }, "broken"},
+		"a job is lost":                            {func(f *fake) { f.lose = true }, "were put and"},
+		"a job is done twice":                      {func(f *fake) { f.twice = true }, "were put and"},
+		"a worker has trouble":                     {func(f *fake) { f.trouble = broken }, "broken"},
+		"the system knows of jobs that nobody put": {func(f *fake) { f.put = 3 }, "the counts differ"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

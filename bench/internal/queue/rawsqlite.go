@@ -98,6 +98,9 @@ func (r *RawSQLite) prepare(ctx context.Context, t *template) error {
 			return fmt.Errorf("%.60s: %w", s, err)
 		}
 	}
+	if err := r.durable(ctx); err != nil {
+		return err
+	}
 	var err error
 	if r.begin, err = r.statement("BEGIN IMMEDIATE"); err != nil {
 		return err
@@ -113,6 +116,24 @@ func (r *RawSQLite) prepare(ctx context.Context, t *template) error {
 			}
 			r.steps[step] = append(r.steps[step], prepared{s, w.args})
 		}
+	}
+	return nil
+}
+
+// durable is an error unless every commit is synced.
+func (r *RawSQLite) durable(ctx context.Context) (err error) {
+	const full = int64(2)
+	rows, err := r.conn.(driver.QueryerContext).QueryContext(ctx, "PRAGMA synchronous", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	row := make([]driver.Value, 1)
+	if err := rows.Next(row); err != nil {
+		return err
+	}
+	if row[0] != full {
+		return fmt.Errorf("synchronous is %v, want %d", row[0], full)
 	}
 	return nil
 }
