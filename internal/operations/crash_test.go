@@ -238,7 +238,7 @@ func TestADriverThatWakesUpTooLateDoesNoHarm(t *testing.T) {
 // operations and people change the same jobs.
 func TestManyDriversOverABadStoreChangeEachJobOnce(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { storm(t, seed) })
