@@ -290,7 +290,7 @@ func badPaths() []bad {
 		get("/v1/jobs/x?wait=1s", 422, parameter, "wait"),
 		get("/livez?"+canary+"=1", 422, parameter, "-"),
 		{name: "PUT", method: http.MethodPut, path: "/v1/jobs", status: 405, code: "method_not_allowed", at: "-"},
-		{name: "DELETE", method: http.MethodDelete, path: "/v1/jobs/x", status: 405, code: "method_not_allowed", at: "-"},
+		{name: "DELETE", method: http.MethodDelete, path: "/v1/jobs", status: 405, code: "method_not_allowed", at: "-"},
 		{name: "a method of one's own", method: "BREW", path: "/v1/jobs", status: 405, code: "method_not_allowed", at: "-"},
 		{name: "OPTIONS", method: http.MethodOptions, path: "/v1/jobs", status: 405, code: "method_not_allowed", at: "-"},
 		{name: "POST to health", method: http.MethodPost, path: "/livez", status: 405, code: "method_not_allowed", at: "-"},

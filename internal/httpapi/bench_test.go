@@ -40,7 +40,7 @@ func BenchmarkSubmit(b *testing.B) {
 	var ids atomic.Int64
 	deps.NewID = func() jobs.ID { return jobs.ID(fmt.Sprintf("job_%d", ids.Add(1))) }
 	deps.Engine, deps.Admission = still{deps.Engine}, always{}
-	s, err := httpapi.New(httpapi.Config{Tenants: tenants()}, deps)
+	s, err := httpapi.New(httpapi.Config{Tenants: keyHolders()}, deps)
 	if err != nil {
 		b.Fatal(err)
 	}

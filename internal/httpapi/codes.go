@@ -21,12 +21,16 @@ const (
 	CodeOperatorOnly       Code = "operator_only"
 	CodeCrossOrigin        Code = "cross_origin"
 	CodeNotFound           Code = "not_found"
+	CodeTenantNotFound     Code = "tenant_not_found"
+	CodeOperationNotFound  Code = "operation_not_found"
 	CodeRouteNotFound      Code = "route_not_found"
 	CodeMethodNotAllowed   Code = "method_not_allowed"
 	CodeRequestTimeout     Code = "request_timeout"
 	CodeJobNotFinished     Code = "job_not_finished"
 	CodeJobWithoutResult   Code = "job_without_result"
 	CodeStateConflict      Code = "state_conflict"
+	CodeTenantConflict     Code = "tenant_conflict"
+	CodeOperationConflict  Code = "operation_conflict"
 	CodeErased             Code = "erased"
 	CodeBodyTooLarge       Code = "body_too_large"
 	CodeDocumentTooLarge   Code = "document_too_large"
@@ -48,10 +52,13 @@ const (
 	CodeDocumentRefused      Code = "document_refused"
 	CodeDeadlineUnachievable      = Code(backpressure.DeadlineUnachievable)
 
-	CodeTenantQueueFull = Code(backpressure.TenantQueueFull)
-	CodeRateLimited     = Code(backpressure.RateLimited)
-	CodeBudgetExhausted = Code(backpressure.BudgetExhausted)
-	CodeTenantPaused    = Code(backpressure.TenantPaused)
+	CodeSelectionTooLarge Code = "selection_too_large"
+
+	CodeTooManyOperations Code = "too_many_operations"
+	CodeTenantQueueFull        = Code(backpressure.TenantQueueFull)
+	CodeRateLimited            = Code(backpressure.RateLimited)
+	CodeBudgetExhausted        = Code(backpressure.BudgetExhausted)
+	CodeTenantPaused           = Code(backpressure.TenantPaused)
 
 	CodeInternal          Code = "internal"
 	CodeLaneShed               = Code(backpressure.LaneShed)
@@ -83,12 +90,16 @@ func Problems() []ProblemKind {
 		{CodeOperatorOnly, http.StatusForbidden, "Only an operator's key may do this", false},
 		{CodeCrossOrigin, http.StatusForbidden, "A browser sent this from another origin", false},
 		{CodeNotFound, http.StatusNotFound, "There is no such job", false},
+		{CodeTenantNotFound, http.StatusNotFound, "There is no such tenant", false},
+		{CodeOperationNotFound, http.StatusNotFound, "There is no such operation", false},
 		{CodeRouteNotFound, http.StatusNotFound, "There is no such route", false},
 		{CodeMethodNotAllowed, http.StatusMethodNotAllowed, "The route does not take this method", false},
 		{CodeRequestTimeout, http.StatusRequestTimeout, "The request body came too slowly", true},
 		{CodeJobNotFinished, http.StatusConflict, "The job has not finished", true},
 		{CodeJobWithoutResult, http.StatusConflict, "The job ended without a result", false},
 		{CodeStateConflict, http.StatusConflict, "The job's state or version does not allow this", false},
+		{CodeTenantConflict, http.StatusConflict, "The tenant does not allow this", false},
+		{CodeOperationConflict, http.StatusConflict, "The operation's state does not allow this", false},
 		{CodeErased, http.StatusGone, "The job's document and result were erased", false},
 		{CodeBodyTooLarge, http.StatusRequestEntityTooLarge, "The request body is too large", false},
 		{CodeDocumentTooLarge, http.StatusRequestEntityTooLarge, "The document is too large", false},
@@ -108,6 +119,8 @@ func Problems() []ProblemKind {
 		{CodeTooManyPages, http.StatusUnprocessableEntity, "The document has too many pages", false},
 		{CodeDocumentRefused, http.StatusUnprocessableEntity, "The document cannot be read", false},
 		{CodeDeadlineUnachievable, http.StatusUnprocessableEntity, "The deadline is shorter than the wait", false},
+		{CodeSelectionTooLarge, http.StatusUnprocessableEntity, "The filter selects too many jobs", false},
+		{CodeTooManyOperations, busy, "You have too many open operations", true},
 		{CodeTenantQueueFull, busy, "Your share of the queue is full", true},
 		{CodeRateLimited, busy, "You send faster than your rate", true},
 		{CodeBudgetExhausted, busy, "Your money for today is spent", true},

@@ -176,6 +176,9 @@ func (s *Server) apply(ctx context.Context, c *call, o order, cmd jobs.Command) 
 	if readErr != nil {
 		return j, err
 	}
+	if r := now.Review; r != nil && r.ClaimedBy != "" && r.ClaimedBy != cmd.Actor && s.deps.Now().Before(r.ClaimedUntil) {
+		return j, problem(CodeStateConflict, "Somebody else has claimed the job until %s.", r.ClaimedUntil.Format(time.RFC3339)).in(now.State)
+	}
 	return j, conflict(now)
 }
 

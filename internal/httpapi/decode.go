@@ -252,5 +252,8 @@ func ourNames() []string {
 	return []string{
 		"document", "text", "base64", "mime", "schema", "schema_json", "lane", "deadline", "risk", "policy",
 		"accept_degraded", "max_tier", "max_cost_usd", "labels", "reason", "version", "data",
+		"name", "weight", "max_running", "max_queued", "lanes", "requests_per_second", "requests_burst", "bytes_per_second", "bytes_burst",
+		"cost_usd_per_day", "until", "for", "refuse_intake", "draft", "action", "filter", "rate", "max", "stop_if", "failure_rate", "window",
+		"dry_run", "state", "tenant", "tier", "class", "provider", "batch", "accepted_after", "accepted_before", "updated_after", "updated_before",
 	}
 }

@@ -135,11 +135,15 @@ func filterParams(states []jobs.State) []*huma.Param {
 		query("label.*", "label.k=v keeps jobs whose label k is v", plain()),
 		query("accepted_after", "Accepted at this time or later", moment()),
 		query("accepted_before", "Accepted before this time", moment()),
+		query("updated_after", "Last changed at this time or later: for a dead letter, when it became one", moment()),
+		query("updated_before", "Last changed before this time", moment()),
+		query("batch", "Jobs of a batch", plain()),
+		query("reason", "Why jobs are parked, in review or back in their queue, with commas", list(nil)),
 		query("limit", "Jobs on a page", integer(1, maxListed)),
 		query("cursor", "next_cursor of the page before", plain()),
 	}
 	no := false
-	for _, p := range params[:6] {
+	for _, p := range params {
 		if p.Schema.Type == huma.TypeArray {
 			p.Explode = &no
 		}

@@ -21,6 +21,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sluicehq/sluice/internal/httpapi"
+	"github.com/sluicehq/sluice/internal/operations"
+	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/jobs/memjobs"
@@ -44,8 +46,8 @@ func hashOf(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// tenants are acme, which may not use critical, another one and an operator.
-func tenants() []httpapi.Tenant {
+// keyHolders are acme, which may not use critical, another one and an operator.
+func keyHolders() []httpapi.Tenant {
 	return []httpapi.Tenant{
 		{Name: "acme", KeySHA256: []string{hashOf(acmeKey)}, Lanes: []jobs.Lane{jobs.Interactive, jobs.Standard, jobs.Batch}},
 		{Name: "other", KeySHA256: []string{hashOf(otherKey)}},
@@ -62,6 +64,7 @@ type api struct {
 	control *backpressure.Controller
 	watch   *watcher
 	cancels *cancels
+	tenants *tenants.Directory
 	drain   chan struct{}
 	ids     atomic.Int64
 
@@ -87,7 +90,7 @@ func newAPI(t *testing.T, change ...func(*setup)) *api {
 		t.Fatal(err)
 	}
 	a.control = control
-	conf := setup{cfg: httpapi.Config{Version: "v1.2.3", Tenants: tenants()}}
+	conf := setup{cfg: httpapi.Config{Version: "v1.2.3", Tenants: keyHolders()}}
 	conf.deps = httpapi.Deps{
 		Admission: control, Schemas: schemas{}, Documents: documents{}, Watcher: a.watch, Canceller: a.cancels, Drain: a.drain,
 		Explain: func(j jobs.Job, rows []jobs.Attempt) string {
@@ -109,6 +112,7 @@ func newAPI(t *testing.T, change ...func(*setup)) *api {
 	} else if f, ok := conf.deps.Engine.(*faulty); ok {
 		f.Engine = a.engine
 	}
+	a.behind(&conf)
 	s, err := httpapi.New(conf.cfg, conf.deps)
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +129,31 @@ func newAPI(t *testing.T, change ...func(*setup)) *api {
 		_ = a.engine.Close()
 	})
 	return a
+}
+
+// behind sets up what operators use, over the memory engine.
+func (a *api) behind(conf *setup) {
+	a.t.Helper()
+	var seeds []tenants.Seed
+	for _, t := range conf.cfg.Tenants {
+		seeds = append(seeds, tenants.Seed{Name: t.Name, Limits: tenants.Limits{MaxQueued: t.MaxQueued, Lanes: t.Lanes}})
+	}
+	var err error
+	if a.tenants, err = tenants.Open(a.t.Context(), tenants.Config{Engine: a.engine, Spender: a.engine, Seeds: seeds}); err != nil {
+		a.t.Fatal(err)
+	}
+	ops, err := operations.New(operations.Config{Engine: a.engine, Owner: "api-host-1", AskCancel: a.cancels.AskCancel})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(a.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { ops.Run(ctx) })
+	a.t.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
+	conf.deps.Tenants, conf.deps.Operations, conf.deps.Archive = a.tenants, ops, a.engine
 }
 
 func (a *api) events() httpapi.Events {

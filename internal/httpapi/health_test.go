@@ -111,7 +111,7 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 		"job cost":                  func(c *httpapi.Config, _ *httpapi.Deps) { c.JobCost = -1 },
 		"dependency":                func(_ *httpapi.Config, d *httpapi.Deps) { d.Explain = nil },
 	} {
-		cfg, deps := httpapi.Config{Tenants: tenants()}, completeDeps(t)
+		cfg, deps := httpapi.Config{Tenants: keyHolders()}, completeDeps(t)
 		change(&cfg, &deps)
 		if _, err := httpapi.New(cfg, deps); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to name %q", err, want)

@@ -26,7 +26,7 @@ type JobList struct {
 func listParameters() []string {
 	return []string{
 		"state", "tenant", "lane", "schema", "tier", "class", "provider", labelPrefix,
-		"accepted_after", "accepted_before", "limit", "cursor",
+		"accepted_after", "accepted_before", "updated_after", "updated_before", "batch", "reason", "limit", "cursor",
 	}
 }
 
@@ -112,6 +112,18 @@ func readFilter(q url.Values, c caller, allowed []jobs.State) (f jobs.Filter, p 
 	}
 	if f.AcceptedUntil, p = moment(q, "accepted_before"); p != nil {
 		return f, p
+	}
+	if f.UpdatedFrom, p = moment(q, "updated_after"); p != nil {
+		return f, p
+	}
+	if f.UpdatedUntil, p = moment(q, "updated_before"); p != nil {
+		return f, p
+	}
+	if f.Reasons, p = words(q, "reason", "must be reasons", parseWord); p != nil {
+		return f, p
+	}
+	if f.Batch = jobs.ID(q.Get("batch")); q.Has("batch") && f.Batch.Validate() != nil {
+		return f, badParameter("batch", "must be the id of a batch")
 	}
 	f.Labels, p = labelParameters(q)
 	return f, p

@@ -42,9 +42,16 @@ func TestTheDescriptionNamesEveryRoute(t *testing.T) {
 	got := a.operations()
 	slices.Sort(got)
 	want := []string{
-		"GET /livez", "GET /openapi.json", "GET /readyz", "GET /v1/dlq", "GET /v1/dlq/{id}", "GET /v1/jobs", "GET /v1/jobs/{id}",
-		"GET /v1/jobs/{id}/attempts", "GET /v1/jobs/{id}/result", "GET /version", "POST /v1/jobs", "POST /v1/jobs/{id}/cancel",
-		"POST /v1/jobs/{id}/complete", "POST /v1/jobs/{id}/reject", "POST /v1/jobs/{id}/requeue",
+		"DELETE /v1/admin/tenants/{tenant}", "DELETE /v1/jobs/{id}",
+		"GET /livez", "GET /openapi.json", "GET /readyz", "GET /v1/admin/tenants", "GET /v1/admin/tenants/{tenant}",
+		"GET /v1/dlq", "GET /v1/dlq/count", "GET /v1/dlq/groups", "GET /v1/dlq/{id}", "GET /v1/jobs", "GET /v1/jobs/{id}",
+		"GET /v1/jobs/{id}/attempts", "GET /v1/jobs/{id}/result", "GET /v1/operations", "GET /v1/operations/{id}",
+		"GET /v1/operations/{id}/audit", "GET /version", "PATCH /v1/admin/tenants/{tenant}",
+		"POST /v1/admin/tenants", "POST /v1/admin/tenants/{tenant}/pause", "POST /v1/admin/tenants/{tenant}/reset",
+		"POST /v1/admin/tenants/{tenant}/resume", "POST /v1/jobs", "POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/claim",
+		"POST /v1/jobs/{id}/complete", "POST /v1/jobs/{id}/draft", "POST /v1/jobs/{id}/move", "POST /v1/jobs/{id}/reject",
+		"POST /v1/jobs/{id}/requeue", "POST /v1/jobs/{id}/send-back", "POST /v1/jobs/{id}/unclaim", "POST /v1/operations",
+		"POST /v1/operations/{id}/cancel", "POST /v1/operations/{id}/pause", "POST /v1/operations/{id}/resume", "POST /v1/operations/{id}/start",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)

@@ -33,6 +33,9 @@ func (s *Server) getJob(ctx context.Context, c *call) (*reply[Job], error) {
 	if j, err = s.await(ctx, c.scope(), j, wait, wanted); err != nil {
 		return nil, err
 	}
+	if j.State == jobs.Erased {
+		return nil, erased(j)
+	}
 	if len(known) > 0 && matches(known, etag(j)) {
 		return s.answer(c, j, http.StatusNotModified), nil
 	}
@@ -68,13 +71,17 @@ func (s *Server) getResult(ctx context.Context, c *call) (*reply[json.RawMessage
 		c.w.Header().Set("Job-Quality", qualityHeader(j.Result.Quality))
 		return &reply[json.RawMessage]{Status: http.StatusOK, Body: j.Result.Data}, nil
 	case j.State == jobs.Erased:
-		return nil, problem(CodeErased, "What is left is the job's history.").in(j.State)
+		return nil, erased(j)
 	case j.State.Terminal():
 		return nil, problem(CodeJobWithoutResult, "The job is %s.", j.State).in(j.State)
 	default:
 		wait := time.Duration(pollAfter(s.progress(j))) * time.Second
 		return nil, problem(CodeJobNotFinished, "The job is %s.", j.State).in(j.State).after(wait)
 	}
+}
+
+func erased(j jobs.Job) *Problem {
+	return problem(CodeErased, "What is left is the job's history.").in(j.State).suggest("read GET /v1/dlq/{id}")
 }
 
 // Attempt is a row of a job's ledger as the API shows it.

@@ -88,8 +88,11 @@ func TestAnErasedJobIsGone(t *testing.T) {
 	if r := a.get("/v1/jobs/" + string(id) + "/result"); r.status != http.StatusGone || r.text(t, "code") != "erased" || r.text(t, "state") != "erased" {
 		t.Errorf("result: %d %s", r.status, r.body)
 	}
-	if r := a.get("/v1/jobs/" + string(id)); r.status != http.StatusOK || r.text(t, "state") != "erased" || strings.Contains(string(r.body), "8812") {
+	if r := a.get("/v1/jobs/" + string(id)); r.status != http.StatusGone || r.text(t, "code") != "erased" || r.text(t, "state") != "erased" {
 		t.Errorf("job: %d %s", r.status, r.body)
+	}
+	if r := a.get("/v1/dlq/" + string(id)); r.status != http.StatusOK || r.text(t, "job.state") != "erased" || strings.Contains(string(r.body), "8812") {
+		t.Errorf("all that is known: %d %s", r.status, r.body)
 	}
 	if r := a.post("/v1/jobs/"+string(id)+"/complete", `{"data":{"number":"1"}}`); r.status != http.StatusConflict {
 		t.Errorf("complete: %d %s", r.status, r.body)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -21,7 +22,7 @@ type call struct {
 	w http.ResponseWriter
 	r *http.Request
 	caller
-	// id is the job in the path, on routes that have one.
+	// id is the job or operation in the path, on routes that have one.
 	id jobs.ID
 }
 
@@ -91,10 +92,9 @@ func add[B any](api huma.API, s *Server, rt route, handle func(context.Context, 
 // registration would be read by huma, whole and without a limit.
 func document(spec *huma.OpenAPI, rt route) {
 	item := spec.Paths[rt.path]
-	op := item.Get
-	if rt.method == http.MethodPost {
-		op = item.Post
-	}
+	op := map[string]*huma.Operation{
+		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
+	}[rt.method]
 	op.RequestBody = rt.body
 	usual := op.Responses[fmt.Sprint(rt.status)]
 	for _, status := range rt.also {
@@ -118,14 +118,23 @@ func (s *Server) admitCall(in *input, rt route) (*call, *Problem) {
 	if c.caller, p = s.keys.authenticate(in.r.Header); p != nil {
 		return nil, p
 	}
+	c.caller = s.asKept(c.caller)
 	if x, ok := in.w.(*exchange); ok {
 		x.tenant = c.Name
 	}
 	if c.id = jobs.ID(in.r.PathValue("id")); c.id != "" && c.id.Validate() != nil {
 		// An id that cannot be is no different from one that is not there.
-		return nil, problem(CodeNotFound, "No job with this id belongs to you.")
+		return nil, rt.absent()
 	}
 	return c, nil
+}
+
+// absent is the problem for an id that stands for nothing.
+func (rt route) absent() *Problem {
+	if strings.HasPrefix(rt.path, "/v1/operations/") {
+		return problem(CodeOperationNotFound, "No operation with this id belongs to you.")
+	}
+	return problem(CodeNotFound, "No job with this id belongs to you.")
 }
 
 // asProblem makes sure that nothing but problems leaves a route.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/operations"
+	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -195,6 +197,15 @@ type Deps struct {
 	// Drain is closed when the process begins to stop: then intake refuses
 	// and waiting requests are answered. nil means never.
 	Drain <-chan struct{}
+	// Archive answers counts and groups; without one their routes are not
+	// there.
+	Archive Archive
+	// Operations carries commands out on many jobs; without it their routes
+	// are not there.
+	Operations *operations.Operations
+	// Tenants keeps what tenants may do; without it [Config].Tenants alone
+	// says so, and the routes of operators are not there.
+	Tenants *tenants.Directory
 	// Probes are asked by /readyz beside the engine.
 	Probes []Probe
 	Events Events

@@ -102,7 +102,7 @@ func (s *Server) accept(ctx context.Context, c *call, key string) (accepted, err
 	req := backpressure.Request{
 		Lane: sub.Lane, Tenant: c.Name, Client: c.keyID, DeadlineAt: sub.DeadlineAt, MaxQueued: c.MaxQueued, Jitter: s.deps.Jitter(),
 	}
-	d := s.decide(req)
+	d := s.decide(ctx, req, sub.Document.Size)
 	if !d.Admitted() {
 		return s.refused(ctx, sub, d)
 	}
@@ -144,12 +144,16 @@ func (s *Server) acceptance(sub jobs.Submission, d backpressure.Decision, a jobs
 	}
 }
 
-// decide asks the admission, unless the process is stopping.
-func (s *Server) decide(req backpressure.Request) backpressure.Decision {
+// decide asks the tenant's own limits and then the admission, unless the process
+// is stopping.
+func (s *Server) decide(ctx context.Context, req backpressure.Request, bytes int64) backpressure.Decision {
 	if s.draining() {
 		return backpressure.Decision{
 			Mode: jobs.AdmitRejected, Reason: backpressure.Draining, RetryAfter: 5 * time.Second,
 		}
+	}
+	if d, refused := s.tenantDecision(ctx, req.Tenant, bytes); refused {
+		return d
 	}
 	return s.deps.Admission.Admit(req, s.deps.Now())
 }

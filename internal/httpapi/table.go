@@ -13,7 +13,11 @@ func (s *Server) routes() error {
 	api := s.newAPI()
 	s.jobRoutes(api)
 	s.commandRoutes(api)
+	s.reviewRoutes(api)
 	s.listRoutes(api)
+	s.archiveRoutes(api)
+	s.operationRoutes(api)
+	s.tenantRoutes(api)
 	s.healthRoutes(api)
 	return s.sealSpec(api)
 }

@@ -9,16 +9,20 @@ import (
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
-// ErrTooMany marks a filter that selects more jobs than an operation takes, or
-// a tenant with too many operations that have not ended.
-var ErrTooMany = errors.New("too many")
+// Errors of creation.
+var (
+	// ErrTooLarge marks a filter that selects more jobs than an operation
+	// takes.
+	ErrTooLarge = errors.New("too large")
+	// ErrTooMany marks an owner with too many operations that have not ended.
+	ErrTooMany = errors.New("too many")
+)
 
 // Create freezes the jobs that the order selects now into a draft, or with
 // start into an operation that runs. tenant owns it, and sees its own jobs
 // only; empty is for operators. by names who asked.
 //
-// An order that cannot be is [jobs.ErrInvalid], one that is too large
-// [ErrTooMany].
+// An order that cannot be is [jobs.ErrInvalid].
 func (o *Operations) Create(ctx context.Context, tenant, by string, order Order, start bool) (Operation, error) {
 	order = order.withDefaults()
 	if tenant != "" {
@@ -146,7 +150,7 @@ func (s *selecting) take(ctx context.Context, j jobs.Job) error {
 		return nil
 	}
 	if sel.Selected == s.most {
-		return fmt.Errorf("%w: the filter selects more than %d jobs", ErrTooMany, s.most)
+		return fmt.Errorf("%w: the filter selects more than %d jobs", ErrTooLarge, s.most)
 	}
 	sel.Selected++
 	if s.part.IDs = append(s.part.IDs, j.ID); len(s.part.IDs) == s.op.ChunkJobs {

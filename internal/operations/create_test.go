@@ -259,7 +259,7 @@ func TestASelectionHasALimit(t *testing.T) {
 	o := process(t, e)
 	o.SetChunk(1000)
 	o.SetMost(10_000)
-	if _, err := o.Create(t.Context(), "", "k", operations.Order{Action: operations.Requeue}, true); !errors.Is(err, operations.ErrTooMany) {
+	if _, err := o.Create(t.Context(), "", "k", operations.Order{Action: operations.Requeue}, true); !errors.Is(err, operations.ErrTooLarge) {
 		t.Errorf("error %v", err)
 	}
 	if e.n != 11*jobs.MaxPage {

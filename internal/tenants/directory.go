@@ -197,6 +197,9 @@ func (d *Directory) drop(name string) {
 	d.meter.Set(name, Limits{}, d.cfg.Now())
 }
 
+// Known reports whether there is such a tenant.
+func (d *Directory) Known(name string) bool { return d.find(name) != nil }
+
 // Limits are the tenant's limits; those of nobody in particular when it is not
 // known.
 func (d *Directory) Limits(name string) Limits {

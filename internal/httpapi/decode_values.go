@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sluicehq/sluice/internal/httpapi/strictjson"
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// number reads a number from least to most.
+func (d *decoder) number(into *float64, least, most float64) func(strictjson.Value, string) {
+	return func(v strictjson.Value, at string) {
+		n, err := strconv.ParseFloat(string(v.Raw()), 64)
+		if v.Kind() != strictjson.Number || err != nil || n < least || n > most {
+			d.refuse(at, "must be a number from %g to %g", least, most)
+			return
+		}
+		*into = n
+	}
+}
+
+// moment reads a time.
+func (d *decoder) moment(into *time.Time) func(strictjson.Value, string) {
+	return func(v strictjson.Value, at string) {
+		t, err := time.Parse(time.RFC3339, string(v.Text()))
+		if err != nil || len(v.Text()) > 64 {
+			d.refuse(at, "must be a time such as 2026-11-22T10:00:00Z")
+			return
+		}
+		*into = t
+	}
+}
+
+// span reads a duration from least to most.
+func (d *decoder) span(into *time.Duration, least, most time.Duration) func(strictjson.Value, string) {
+	return func(v strictjson.Value, at string) {
+		span, err := time.ParseDuration(string(v.Text()))
+		if err != nil || len(v.Text()) > 32 || span < least || span > most {
+			d.refuse(at, `must be a duration such as "15m", from %s to %s`, least, most)
+			return
+		}
+		*into = span
+	}
+}
+
+// id reads a name such as a tenant's.
+func (d *decoder) id(into *string) func(strictjson.Value, string) {
+	return func(v strictjson.Value, at string) {
+		id := jobs.ID(v.Text())
+		if id.Validate() != nil {
+			d.refuse(at, "must be 1 to %d characters of 0-9 A-Z a-z _ -", jobs.MaxIDLength)
+			return
+		}
+		*into = string(id)
+	}
+}
+
+// maxWords bounds a list of words.
+const maxWords = 16
+
+// list reads a list of up to maxWords texts through parse; want says what they
+// must be.
+func list[T any](d *decoder, into *[]T, want string, parse func(string) (T, error)) func(strictjson.Value, string) {
+	return func(v strictjson.Value, at string) {
+		items := v.Items()
+		if v.Kind() != strictjson.Array || len(items) > maxWords {
+			d.refuse(at, "must be a list of at most %d", maxWords)
+			return
+		}
+		words := make([]T, 0, len(items))
+		for _, item := range items {
+			word, err := parse(string(item.Text()))
+			if item.Kind() != strictjson.String || err != nil {
+				d.refuse(at, "%s", want)
+				return
+			}
+			words = append(words, word)
+		}
+		*into = words
+	}
+}
+
+// dollars reads an amount of US dollars into millionths, exactly. None is 0.
+func (d *decoder) dollars(into *int64, most int64) func(strictjson.Value, string) {
+	return func(v strictjson.Value, at string) {
+		micro, ok := microDollars(string(v.Raw()), most)
+		if v.Kind() != strictjson.Number || !ok {
+			d.refuse(at, "must be a plain number from 0 to %d with at most 6 decimals", most)
+			return
+		}
+		*into = micro
+	}
+}
+
+func microDollars(s string, most int64) (int64, bool) {
+	whole, part, _ := strings.Cut(s, ".")
+	if len(whole) > 9 || len(part) > 6 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(whole+part+strings.Repeat("0", 6-len(part)), 10, 63)
+	return int64(n), err == nil && int64(n) <= most*1_000_000
+}
