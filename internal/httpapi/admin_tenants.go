@@ -75,15 +75,15 @@ type TenantView struct {
 	Object  string `json:"object" doc:"Always tenant"`
 	Version int64  `json:"version" doc:"Grows with every change; an edit may name the one it means"`
 
-	Weight            int         `json:"weight" doc:"Share inside a lane, 1 to 1000"`
-	MaxRunning        int         `json:"max_running" doc:"Most jobs that run at once; 0 is no limit"`
-	MaxQueued         int         `json:"max_queued" doc:"Most jobs that wait; 0 is no limit"`
-	Lanes             []jobs.Lane `json:"lanes" doc:"Lanes the tenant may use; none means all"`
-	RequestsPerSecond float64     `json:"requests_per_second" doc:"Submissions a second; 0 is no limit"`
-	RequestsBurst     int         `json:"requests_burst" doc:"Submissions at once; 0 is one second's worth"`
-	BytesPerSecond    int64       `json:"bytes_per_second" doc:"Bytes of documents a second; 0 is no limit"`
-	BytesBurst        int64       `json:"bytes_burst" doc:"Bytes at once; 0 is one second's worth"`
-	CostPerDay        USD         `json:"cost_usd_per_day" doc:"What model calls may cost in a day (UTC); 0 is no limit"`
+	Weight            int      `json:"weight" doc:"Share inside a lane, 1 to 1000"`
+	MaxRunning        int      `json:"max_running" doc:"Most jobs that run at once; 0 is no limit"`
+	MaxQueued         int      `json:"max_queued" doc:"Most jobs that wait; 0 is no limit"`
+	Lanes             []string `json:"lanes" enum:"critical,interactive,standard,batch" doc:"Lanes the tenant may use; none means all"`
+	RequestsPerSecond float64  `json:"requests_per_second" doc:"Submissions a second; 0 is no limit"`
+	RequestsBurst     int      `json:"requests_burst" doc:"Submissions at once; 0 is one second's worth"`
+	BytesPerSecond    int64    `json:"bytes_per_second" doc:"Bytes of documents a second; 0 is no limit"`
+	BytesBurst        int64    `json:"bytes_burst" doc:"Bytes at once; 0 is one second's worth"`
+	CostPerDay        USD      `json:"cost_usd_per_day" doc:"What model calls may cost in a day (UTC); 0 is no limit"`
 	// SpentToday is left out of lists.
 	SpentToday *USD `json:"spent_usd_today,omitempty" doc:"What model calls have cost today, up to a second late"`
 
@@ -113,7 +113,7 @@ type TenantList struct {
 func viewTenant(t tenants.Tenant) TenantView {
 	v := TenantView{
 		Name: t.Name, Object: "tenant", Version: t.Version, Weight: t.Weight, MaxRunning: t.MaxRunning, MaxQueued: t.MaxQueued,
-		Lanes: append([]jobs.Lane{}, t.Lanes...), RequestsPerSecond: t.RequestsPerSecond, RequestsBurst: t.RequestsBurst,
+		Lanes: laneNames(t.Lanes), RequestsPerSecond: t.RequestsPerSecond, RequestsBurst: t.RequestsBurst,
 		BytesPerSecond: t.BytesPerSecond, BytesBurst: t.BytesBurst, CostPerDay: USD(t.MicroUSDPerDay),
 		Edited: t.Edited, UpdatedBy: t.UpdatedBy, UpdatedAt: t.UpdatedAt,
 	}
@@ -121,6 +121,15 @@ func viewTenant(t tenants.Tenant) TenantView {
 		v.Pause = &TenantPause{Reason: p.Reason, Until: p.Until, RefuseIntake: p.RefuseIntake, By: p.By, At: p.At}
 	}
 	return v
+}
+
+// laneNames names lanes. A list of lanes themselves would be described as bytes.
+func laneNames(lanes []jobs.Lane) []string {
+	names := make([]string, len(lanes))
+	for i, l := range lanes {
+		names[i] = l.String()
+	}
+	return names
 }
 
 // tenantReply shows a tenant with what it has spent.

@@ -44,7 +44,7 @@ type OperationView struct {
 type FilterView struct {
 	State          []jobs.State      `json:"state,omitempty"`
 	Tenant         string            `json:"tenant,omitempty"`
-	Lane           []jobs.Lane       `json:"lane,omitempty"`
+	Lane           []string          `json:"lane,omitempty" enum:"critical,interactive,standard,batch"`
 	Schema         string            `json:"schema,omitempty"`
 	Tier           int               `json:"tier,omitempty"`
 	Class          []jobs.Class      `json:"class,omitempty"`
@@ -127,7 +127,7 @@ func viewOperation(op operations.Operation, to caller) OperationView {
 
 func viewFilter(f jobs.Filter) FilterView {
 	return FilterView{
-		State: f.States, Tenant: f.Tenant, Lane: f.Lanes, Schema: f.Schema, Tier: f.Tier, Class: f.Classes, Provider: f.Provider,
+		State: f.States, Tenant: f.Tenant, Lane: laneNames(f.Lanes), Schema: f.Schema, Tier: f.Tier, Class: f.Classes, Provider: f.Provider,
 		Reason: f.Reasons, Batch: f.Batch, Labels: f.Labels, AcceptedAfter: f.AcceptedFrom, AcceptedBefore: f.AcceptedUntil,
 		UpdatedAfter: f.UpdatedFrom, UpdatedBefore: f.UpdatedUntil,
 	}

@@ -139,6 +139,7 @@ type Operations struct {
 	wake    chan struct{} // capacity 1: look for operations to drive
 
 	mu      sync.Mutex
+	last    uint64             // time of the last ID, in milliseconds
 	driving map[jobs.ID]string // here: the owners
 }
 
@@ -156,7 +157,11 @@ func New(cfg Config) (*Operations, error) {
 // newID makes an ID that sorts by falling time, so that records list with the
 // newest operation first.
 func (o *Operations) newID() (jobs.ID, error) {
-	id, err := ulid.New(ulid.MaxTime()-ulid.Timestamp(o.cfg.Now()), rand.Reader)
+	o.mu.Lock()
+	o.last = max(ulid.Timestamp(o.cfg.Now()), o.last+1)
+	at := ulid.MaxTime() - o.last
+	o.mu.Unlock()
+	id, err := ulid.New(at, rand.Reader)
 	if err != nil {
 		return "", fmt.Errorf("make an ID: %w", err)
 	}
