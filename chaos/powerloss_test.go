@@ -1,14 +1,11 @@
 package chaos_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -24,18 +21,13 @@ import (
 // settles them; also while it starts on what the cut before has left. What it
 // answered must be there ever after.
 func TestPowerCutLosesNoAcceptedJob(t *testing.T) {
-	cuts := rounds(5, 150)
+	cuts := rounds(5, 200)
 	p := newPower(t, false)
-	for p.cuts < cuts {
+	for p.cuts < cuts && !t.Failed() {
 		if p.cuts%10 == 0 || len(p.ledger.accepted) > 800 {
 			p.replaceDisk() // looking for all that was answered takes longer with each cut
 		}
-		for _, fault := range p.cut() {
-			t.Errorf("cut %d (seed %d): %s", p.cuts, p.seed, fault)
-		}
-		if t.Failed() {
-			break
-		}
+		p.judgeCut()
 	}
 	t.Log(p.report())
 }
@@ -60,6 +52,23 @@ func TestPowerCutLosesJobsWithoutFsync(t *testing.T) {
 	}
 }
 
+// TestAFailedFsyncLosesNothingThatWasAnswered lets one fsync fail, after which
+// the disk does not hold what was to be kept and nothing says so again. The
+// engine may refuse for a while, and must go on without having lost anything.
+func TestAFailedFsyncLosesNothingThatWasAnswered(t *testing.T) {
+	cuts := rounds(3, 50)
+	p := newPower(t, false)
+	p.badSync = true
+	for (p.cuts < cuts || p.wentOn == 0 && p.cuts < 50) && !t.Failed() {
+		p.replaceDisk()
+		p.judgeCut()
+	}
+	t.Logf("%s\n  an fsync failed in %d cuts; in %d of them the engine answered again before the power went", p.report(), p.syncsFailed, p.wentOn)
+	if p.wentOn == 0 {
+		t.Error("no engine went on after an fsync had failed")
+	}
+}
+
 // power is a disk, the engines that run on it one after the other, and a tally
 // of what happened to it.
 type power struct {
@@ -71,6 +80,11 @@ type power struct {
 	ledger *ledger
 	next   int // the number from which the next engine's jobs count
 	began  time.Time
+	mount  *powerfs.Mount
+
+	// badSync lets one fsync fail before each cut.
+	badSync             bool
+	syncsFailed, wentOn int
 
 	cuts, kills, starts, unopened int
 	accepted, answers, checks     int
@@ -80,6 +94,8 @@ type power struct {
 }
 
 func newPower(t *testing.T, unsafe bool) *power {
+	t.Helper()
+	guardMounts(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	p := &power{
@@ -103,6 +119,24 @@ func (p *power) settle() {
 		p.answers += p.ledger.answers
 		p.ledger = nil
 	}
+}
+
+// judgeCut fails the test with what is wrong after a cut, and keeps the disk
+// that shows it.
+func (p *power) judgeCut() {
+	p.t.Helper()
+	faults := p.cut()
+	if len(faults) == 0 {
+		return
+	}
+	for _, fault := range faults[:min(len(faults), 20)] {
+		p.t.Errorf("cut %d: %s", p.cuts, fault)
+	}
+	dir := p.t.ArtifactDir()
+	if err := p.disk.WriteTo(dir); err != nil {
+		p.t.Error(err)
+	}
+	p.t.Errorf("%d faults; the disk as it was found is in %s, and stays there with -artifacts", len(faults), dir)
 }
 
 // cut runs the engine until the power goes, turns it on again, and returns
@@ -134,16 +168,26 @@ func (p *power) outage() (faults []string) {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { _ = m.Unmount() }) // reported below unless the test ends early
+	p.mount = m
 	p.aim()
-	for on := true; on; {
+	for lives := 0; !isClosed(p.disk.Off()) && len(faults) == 0; lives++ {
 		e := p.start(dir)
-		on = p.watch(e)
+		p.watch(e)
 		e.kill()
 		faults = append(faults, e.unexcused...)
 		p.next = e.config.First + 1_000_000
 		if !isClosed(e.ready) {
 			p.unopened++
 		}
+		if e.wentOn {
+			p.wentOn++
+		}
+		if lives > 20 {
+			faults = append(faults, "engines end again and again")
+		}
+	}
+	if p.disk.SyncFailed() {
+		p.syncsFailed++
 	}
 	if err := m.Unmount(); err != nil {
 		p.t.Fatalf("unmount: %v", err)
@@ -151,9 +195,8 @@ func (p *power) outage() (faults []string) {
 	return faults
 }
 
-// watch waits until it is time to kill the engine, and reports whether the
-// power is on then.
-func (p *power) watch(e *running) bool {
+// watch waits until it is time to kill the engine.
+func (p *power) watch(e *running) {
 	var kill <-chan time.Time
 	if p.random.IntN(4) == 0 {
 		kill = p.within(5*time.Millisecond, 200*time.Millisecond)
@@ -166,19 +209,19 @@ func (p *power) watch(e *running) bool {
 			over = p.within(0, time.Duration(rounds(1200, 3000))*time.Millisecond)
 		case <-kill:
 			p.kills++
-			return true
+			return
 		case <-over:
 			p.disk.PowerOff()
-			return false
+			return
 		case <-e.ended:
-			return false
+			return
 		case <-p.disk.Off():
 			// Most engines learn of it, and must answer nothing that is lost.
 			select {
 			case <-e.ended:
 			case <-p.within(0, 10*time.Millisecond):
 			}
-			return false
+			return
 		}
 	}
 }
@@ -188,106 +231,22 @@ func (p *power) within(from, to time.Duration) <-chan time.Time {
 	return time.After(from + time.Duration(p.random.Int64N(int64(to-from))))
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // aim sets the change of the disk with which the power goes. An engine makes
-// about 140 changes to start on an empty disk and, after a cut, as many as its
-// log is long: a quarter of the cuts aims at that. Another quarter aims at what
-// happens rarely: that files come and go.
+// about 140 changes to start on an empty disk, and some hundreds to start on
+// the long log that a long life left: every other cut aims at that. Some of the
+// rest aim at what happens rarely: that files come, go and shrink.
 func (p *power) aim() {
 	between := func(low, high float64) int { return int(low * math.Pow(high/low, p.random.Float64())) }
-	switch p.random.IntN(4) {
-	case 0:
-		p.disk.PowerOffAfter(between(1, 400))
-	case 1:
+	switch kind := p.random.IntN(3); {
+	case p.badSync:
+		p.disk.FailSyncAfter(between(1, float64(rounds(60, 400))))
+	case p.cuts%2 == 1:
+		p.disk.PowerOffAfter(1 + p.random.IntN(600))
+	case kind == 0:
 		kinds := []powerfs.Change{powerfs.Made, powerfs.Removed, powerfs.Removed, powerfs.Renamed, powerfs.Resized}
 		p.disk.PowerOffAfter(between(1, 40), kinds[p.random.IntN(len(kinds))])
 	default:
 		p.disk.PowerOffAfter(between(200, float64(rounds(3000, 16000))))
-	}
-}
-
-// running is the process of an engine under load.
-type running struct {
-	config    loadConfig
-	kill      func()        // ends it, and waits until all its notes are read
-	ready     chan struct{} // closed when it has opened
-	ended     chan struct{} // closed when it has ended
-	unexcused []string      // failures while the power was on; read it after kill
-}
-
-// start starts an engine on the disk that is mounted on dir.
-func (p *power) start(dir string) *running {
-	p.t.Helper()
-	e := &running{
-		config: loadConfig{Dir: filepath.Join(dir, "data"), Unsafe: p.unsafe, Seed: p.random.Uint64(), First: p.next},
-		ready:  make(chan struct{}), ended: make(chan struct{}),
-	}
-	config, err := json.Marshal(e.config)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), loadRole+"="+string(config))
-	stderr := &lockedBuffer{}
-	cmd.Stderr = stderr
-	stdin, err := cmd.StdinPipe() // closed by the kernel when this process dies
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	p.starts++
-	disk, killed := p.disk, make(chan struct{})
-	go func() {
-		defer close(e.ended)
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			e.read(lines.Bytes(), disk, p.ledger)
-		}
-		_ = cmd.Wait() // it was killed, or said why it ended
-		// Without the disk the mapped files are gone, which may end a process.
-		if !isClosed(killed) && !isClosed(disk.Off()) {
-			e.unexcused = append(e.unexcused, "the engine's process ended: "+stderr.tail(2000))
-		}
-	}()
-	e.kill = func() {
-		close(killed)
-		_ = cmd.Process.Kill()
-		<-e.ended
-		_ = stdin.Close()
-	}
-	p.t.Cleanup(func() { _ = cmd.Process.Kill() }) // when the test ends early
-	return e
-}
-
-// read takes a note in.
-func (e *running) read(line []byte, disk *powerfs.Disk, l *ledger) {
-	var n note
-	if err := json.Unmarshal(line, &n); err != nil {
-		e.unexcused = append(e.unexcused, fmt.Sprintf("note %q: %v", line, err))
-		return
-	}
-	switch {
-	case n.Opened:
-		close(e.ready)
-	case n.Failed != "":
-		if !isClosed(disk.Off()) {
-			e.unexcused = append(e.unexcused, "with the power on: "+n.Failed)
-		}
-	default:
-		l.add(n)
 	}
 }
 

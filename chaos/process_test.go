@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if config, ok := os.LookupEnv(loadRole); ok {
 		os.Exit(runLoad(config))
 	}
+	if root, ok := os.LookupEnv(guardRole); ok {
+		os.Exit(runGuard(root))
+	}
 	os.Exit(withBinaries(m))
 }
 

@@ -24,6 +24,8 @@ type Disk struct {
 	// goes off; 0 means never.
 	fuse   int
 	counts map[Change]bool // nil means all
+	// badSync counts down the fsyncs of files until one fails; 0 means never.
+	badSync int
 }
 
 // Change is a kind of change of a disk.
@@ -84,6 +86,36 @@ func (d *Disk) PowerOffAfter(n int, kinds ...Change) {
 	for _, kind := range kinds {
 		d.counts[kind] = true
 	}
+}
+
+// FailSyncAfter lets the n-th fsync of a file from now fail with EIO, and takes
+// what it should have made durable for ever from the disk, though not from the
+// eyes of programs: that is what Linux does when a page cannot be written.
+// Later fsyncs succeed. n must be positive.
+func (d *Disk) FailSyncAfter(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.badSync = n
+}
+
+// SyncFailed reports whether the fsync of FailSyncAfter has failed.
+func (d *Disk) SyncFailed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.badSync < 0
+}
+
+// syncFile makes a file durable, or fails.
+func (d *Disk) syncFile(f *file) syscall.Errno {
+	if d.badSync > 0 {
+		if d.badSync--; d.badSync == 0 {
+			d.badSync = -1
+			f.log = nil
+			return syscall.EIO
+		}
+	}
+	f.sync()
+	return 0
 }
 
 // Bytes is how much all files hold.

@@ -109,6 +109,31 @@ func TestThePowerGoesOffWithAChangeOfTheKindThatWasNamed(t *testing.T) {
 	}
 }
 
+func TestAFailedFsyncLosesWhatItWasAskedToKeep(t *testing.T) {
+	t.Parallel()
+	d := powerfs.New()
+	f := durable(t, filepath.Join(mount(t, d), "f"), filled('a', 3))
+	d.FailSyncAfter(2)
+	writeAt(t, f, 0, filled('b', 1))
+	check(t, f.Sync())
+	writeAt(t, f, sector, filled('c', 1))
+	if err := f.Sync(); !errors.Is(err, syscall.EIO) || !d.SyncFailed() {
+		t.Fatalf("the second fsync: %v", err)
+	}
+	writeAt(t, f, 2*sector, filled('d', 1))
+	check(t, f.Sync())
+	b, err := os.ReadFile(f.Name())
+	check(t, err)
+	if want := string(filled('b', 1)) + string(filled('c', 1)) + string(filled('d', 1)); string(b) != want {
+		t.Errorf("programs see %q, want %q", b, want)
+	}
+	cuts(t, d, func(found map[string]string) {
+		if want := string(filled('b', 1)) + string(filled('a', 1)) + string(filled('d', 1)); found["f"] != want {
+			t.Fatalf("the disk holds %q, want %q", found["f"], want)
+		}
+	})
+}
+
 func TestADiskIsMountedAgainAfterACut(t *testing.T) {
 	t.Parallel()
 	d := powerfs.New()

@@ -213,7 +213,7 @@ func (s *server) sync(id uint64) fuse.Status {
 		case n == nil:
 			return syscall.ESTALE
 		case n.file != nil:
-			n.file.sync()
+			return s.disk.syncFile(n.file)
 		default:
 			n.dir.sync()
 		}
