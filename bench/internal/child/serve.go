@@ -92,6 +92,7 @@ type served struct {
 	dir     string
 	slots   int
 
+	bus       *coord.Bus
 	engine    counting
 	succeeded atomic.Int64
 	working   sync.WaitGroup
@@ -121,7 +122,7 @@ func serve(ctx context.Context, args []string, in io.Reader, out io.Writer) erro
 	}()
 	return app.RunAPI(ctx, app.Parts{
 		Config: c, Version: "bench", Log: zerolog.New(io.Discard).Level(zerolog.InfoLevel), // its cost belongs to the server
-		OpenEngine: s.open, Connect: connect,
+		OpenEngine: s.open, Connect: s.connect,
 		Listening: func(addr, _ string) {
 			if answer(out, hello{addr}) != nil {
 				cancel()
@@ -147,17 +148,16 @@ func (s *served) config() (config.Config, error) {
 	return config.Load(config.Sources{File: file})
 }
 
-func connect(o coord.Observer) (*coord.Bus, func(), error) {
+func (s *served) connect(o coord.Observer) (*coord.Bus, func(), error) {
 	server, err := embedded.Start("")
 	if err != nil {
 		return nil, nil, err
 	}
-	bus, err := coord.Connect(coord.Config{InProcess: server, Name: "sluice-bench", Observer: o})
-	if err != nil {
+	if s.bus, err = coord.Connect(coord.Config{InProcess: server, Name: "sluice-bench", Observer: o}); err != nil {
 		server.Close()
 		return nil, nil, err
 	}
-	return bus, server.Close, nil
+	return s.bus, server.Close, nil
 }
 
 // open opens the store and starts the no-op worker if there is to be one.
@@ -177,15 +177,41 @@ func (s *served) open(ctx context.Context, l jobs.Listener) (jobs.Engine, error)
 	}
 	s.engine.Engine, s.engine.keep = e, s.store != Nowhere
 	if s.workers == NoOp {
-		w, err := worker.New(worker.Config{Name: "bench", Slots: s.slots}, e, queue.NoOp{Ledger: e})
-		if err != nil {
+		if err := s.work(ctx); err != nil {
 			return nil, errors.Join(err, e.Close())
 		}
-		working, stop := context.WithCancel(context.WithoutCancel(ctx))
-		s.working.Go(func() { w.Run(working, endWithin) })
-		s.engine.before = func() { stop(); s.working.Wait() }
 	}
 	return &s.engine, nil
+}
+
+// work runs a worker with a no-op processor until the engine is closed. It
+// tells the API of itself as the worker that ships does.
+func (s *served) work(ctx context.Context) error {
+	e := s.engine.Engine
+	w, err := worker.New(worker.Config{Name: "bench", Slots: s.slots}, e, queue.NoOp{Ledger: e})
+	if err != nil {
+		return err
+	}
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.working.Go(func() { w.Run(working, endWithin) })
+	s.working.Go(func() { s.beat(working, w) })
+	s.engine.before = func() { stop(); s.working.Wait() }
+	return nil
+}
+
+// beat tells once a second how fast the worker is.
+func (s *served) beat(ctx context.Context, w *worker.Worker) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for seq := int64(1); ; seq++ {
+		l := w.Load()
+		s.bus.Beat(coord.Heartbeat{Worker: "bench", Boot: 1, Seq: seq, Slots: l.Slots, Busy: l.Busy, ServiceMS: l.ServiceMS, Done: l.Done})
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // listener counts successes before it tells the API.
