@@ -318,7 +318,7 @@ func badCommands() []bad {
 		cmd("complete", `{"data":{"number":"1"}}`, 409, "state_conflict", "-"),
 		cmd("complete", `{"data":{"a":1,"a":2}}`, 400, "malformed_json", "/data"),
 		cmd("complete", `{"data":"`+repeated("a", 1<<20)+`"}`, 413, "body_too_large", "-"),
-		cmd("reject", `{}`, 409, "state_conflict", "-"),
+		cmd("reject", `{}`, 409, "state_conflict", "-"), cmd("reject", `{"class":"not a class"}`, 422, "invalid_request", "/class"),
 		cmd("reject?force=1", `{}`, 422, "invalid_parameter", "-"),
 		{name: "a command as a form", path: "/v1/jobs/job_000001/cancel", media: "application/x-www-form-urlencoded", body: "reason=" + canary, status: 415, code: "unsupported_media_type", at: "-"},
 		{name: "a command on nothing", path: "/v1/jobs/" + canary + "/cancel", body: "{}", status: 404, code: "not_found", at: "-"},

@@ -76,11 +76,12 @@ func (s *Server) requeue(ctx context.Context, c *call) (*reply[Job], error) {
 
 // reject is POST /v1/jobs/{id}/reject: a person gives a job in review up.
 func (s *Server) reject(ctx context.Context, c *call) (*reply[Job], error) {
-	o, p := s.order(c, nil)
+	var class string
+	o, p := s.order(c, func(d *decoder, _ *order) members { return members{"class": d.id(&class)} })
 	if p != nil {
 		return nil, p
 	}
-	j, err := s.apply(ctx, c, o, jobs.Command{Kind: jobs.Reject})
+	j, err := s.apply(ctx, c, o, jobs.Command{Kind: jobs.Reject, Class: jobs.Class(class)})
 	if err != nil {
 		return nil, err
 	}

@@ -126,6 +126,10 @@ func TestReject(t *testing.T) {
 	if r.status != http.StatusOK || r.text(t, "state") != "failed" || r.text(t, "failure.class") != "rejected" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
+	other := a.post("/v1/jobs/"+string(a.reviewed())+"/reject", `{"class":"wrong_document"}`)
+	if other.status != http.StatusOK || other.text(t, "failure.class") != "wrong_document" {
+		t.Errorf("with a class: %d %s", other.status, other.body)
+	}
 	if r := a.post("/v1/jobs/"+string(a.failed())+"/reject", ""); r.status != http.StatusConflict || r.text(t, "state") != "failed" {
 		t.Errorf("a failed job: %d %s", r.status, r.body)
 	}

@@ -73,7 +73,8 @@ func (s *Server) commandRoutes(api huma.API) {
 	}, s.complete)
 	add(api, s, route{
 		method: http.MethodPost, path: "/v1/jobs/{id}/reject", id: "reject-job", summary: "Give up a job in review",
-		status: http.StatusOK, params: []*huma.Param{idParam()}, body: commandBody(nil),
+		status: http.StatusOK, params: []*huma.Param{idParam()},
+		body: commandBody(map[string]*huma.Schema{"class": text("Class of the failure, 1 to 64 of 0-9 A-Z a-z _ -; rejected without")}),
 	}, s.reject)
 }
 
