@@ -41,6 +41,8 @@ type Config struct {
 	ModelAPIKey     Secret   `koanf:"model_api_key"`
 	ModelAPIKeyFile string   `koanf:"model_api_key_file"`
 	Tenants         []Tenant `koanf:"tenants"`
+	// Retention says how long what has ended is kept.
+	Retention Retention `koanf:"retention"`
 }
 
 // NATS says how processes hear each other.
@@ -109,7 +111,8 @@ type Route struct {
 // Configured reports whether the route leads anywhere.
 func (r Route) Configured() bool { return r.URL != "" }
 
-// Tenant is a static tenant.
+// Tenant is a tenant with its keys. Its limits hold until they are edited at
+// run time.
 type Tenant struct {
 	Name string `koanf:"name"`
 	// KeySHA256 is the SHA-256 of the tenant's API key in hexadecimal; several
@@ -123,6 +126,17 @@ type Tenant struct {
 	MaxQueued int `koanf:"max_queued"`
 	// Lanes are the lanes the tenant may use; empty means all.
 	Lanes []string `koanf:"lanes"`
+	// RequestsPerSecond bounds submissions, RequestsBurst how many come at
+	// once: a second's worth. 0 is no limit.
+	RequestsPerSecond float64 `koanf:"requests_per_second"`
+	RequestsBurst     int     `koanf:"requests_burst"`
+	// BytesPerSecond bounds the bytes of submitted documents, BytesBurst how
+	// many come at once: a second's worth. 0 is no limit.
+	BytesPerSecond int64 `koanf:"bytes_per_second"`
+	BytesBurst     int64 `koanf:"bytes_burst"`
+	// CostUSDPerDay is what model calls may cost in a day (UTC), in US
+	// dollars; 0 is no limit.
+	CostUSDPerDay float64 `koanf:"cost_usd_per_day"`
 	// Operator lets the tenant's keys see and command the jobs of all tenants.
 	Operator bool `koanf:"operator"`
 }
@@ -167,6 +181,13 @@ func defaults() map[string]any {
 		"fallback.window":     128000,
 		"fallback.max_output": 4096,
 		"fallback.format":     "json_schema",
+
+		"retention.succeeded.max_age": "720h",
+		"retention.cancelled.max_age": "720h",
+		"retention.failed.max_age":    "2160h",
+		"retention.expired.max_age":   "2160h",
+		"retention.erased.max_age":    "2160h",
+		"retention.operations":        "2160h",
 	}
 }
 

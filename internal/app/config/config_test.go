@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluicehq/sluice/internal/app/config"
+	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
 func write(t *testing.T, text string) string {
@@ -88,7 +89,8 @@ func TestTenantsAreRead(t *testing.T) {
 	c, err := config.Load(config.Sources{File: write(t, `
 addr: 0.0.0.0:8080
 tenants:
-  - {name: acme, key_sha256: "`+sum+`, `+strings.ToUpper(sum)+`", weight: 5, max_running: 8, max_queued: 100, lanes: [interactive, batch]}
+  - {name: acme, key_sha256: "`+sum+`, `+strings.ToUpper(sum)+`", weight: 5, max_running: 8, max_queued: 100, lanes: [interactive, batch],
+     requests_per_second: 0.5, requests_burst: 3, bytes_per_second: 1000, bytes_burst: 2000, cost_usd_per_day: 12.5}
   - {name: ops, key_sha256: `+sum+`, operator: true}
 `)})
 	if err != nil {
@@ -96,6 +98,9 @@ tenants:
 	}
 	if diff := cmp.Diff([]string{sum, sum}, c.Tenants[0].Keys()); diff != "" {
 		t.Error(diff)
+	}
+	if a := c.Tenants[0]; a.RequestsPerSecond != 0.5 || a.RequestsBurst != 3 || a.BytesPerSecond != 1000 || a.BytesBurst != 2000 || a.CostUSDPerDay != 12.5 {
+		t.Errorf("got %+v", a)
 	}
 	if ops := c.Tenants[1]; !ops.Operator || ops.Weight != 1 || ops.MaxQueued != 10_000 {
 		t.Errorf("got %+v", ops)
@@ -129,6 +134,11 @@ func TestAMistakeIsNamedWithWhatWasMeant(t *testing.T) {
 		{"key and file", "model_api_key: a\nmodel_api_key_file: b", nil, []string{"both set"}},
 		{"no such file", "model_api_key_file: /does/not/exist", nil, []string{"model_api_key_file"}},
 		{"not YAML", "a: [", nil, []string{"read configuration"}},
+		{"too short an age", "retention: {succeeded: {max_age: 1h}}", nil, []string{"retention.succeeded.max_age is 1h0m0s, want 24h0m0s"}},
+		{"negative count", "retention: {failed: {max_count: -1}}", nil, []string{"retention.failed.max_count is -1"}},
+		{"retention of live jobs", "retention: {queued: {max_age: 24h}}", nil, []string{`unknown key "retention.queued"`}},
+		{"no rate", "tenants: [{name: a, key_sha256: " + sum + ", requests_per_second: .nan}]", nil, []string{"tenants[0].requests_per_second is NaN"}},
+		{"no money", "tenants: [{name: a, key_sha256: " + sum + ", cost_usd_per_day: -3}]", nil, []string{"tenants[0].cost_usd_per_day is -3"}},
 		{"admin address", "admin_addr: nowhere", nil, []string{"admin_addr"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,6 +152,28 @@ func TestAMistakeIsNamedWithWhatWasMeant(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestRetentionKeepsWhatIsNotBounded(t *testing.T) {
+	c, err := config.Load(config.Sources{
+		File:    write(t, "retention: {failed: {max_age: 0, max_count: 700000}, operations: 0}"),
+		Environ: []string{"SLUICE_RETENTION__SUCCEEDED__MAX_AGE=48h"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := jobs.Retention{
+		MaxAge: map[jobs.State]time.Duration{
+			jobs.Succeeded: 48 * time.Hour, jobs.Cancelled: 30 * 24 * time.Hour, jobs.Expired: 90 * 24 * time.Hour, jobs.Erased: 90 * 24 * time.Hour,
+		},
+		MaxCount: map[jobs.State]int64{jobs.Failed: 700_000},
+	}
+	if diff := cmp.Diff(want, c.Retention.Policy()); diff != "" {
+		t.Error(diff)
+	}
+	if c.Retention.Operations != 0 {
+		t.Errorf("operations are kept for %s", c.Retention.Operations)
 	}
 }
 

@@ -44,8 +44,8 @@ func TestTheExamplesOfThePageLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	if len(examples) != 2 {
-		t.Fatalf("%d examples, want 2", len(examples))
+	if len(examples) != 3 {
+		t.Fatalf("%d examples, want 3", len(examples))
 	}
 	key := t.TempDir() + "/key"
 	if err := os.WriteFile(key, []byte("k"), 0o600); err != nil {

@@ -39,7 +39,7 @@ func (c Config) validate() error {
 		problems = append(problems, errors.New("nats.url and nats.listen are both set: with a URL no server runs in this process"))
 	}
 	problems = append(problems, c.Primary.validate("primary"), c.Fallback.validate("fallback"))
-	problems = append(problems, c.validateTenants())
+	problems = append(problems, c.validateTenants(), c.Retention.validate())
 	return errors.Join(problems...)
 }
 
@@ -98,6 +98,11 @@ func (t Tenant) validate(key string) error {
 		within(key+".weight", int64(t.Weight), 1, jobs.MaxWeight),
 		within(key+".max_running", int64(t.MaxRunning), 0, 1<<20),
 		within(key+".max_queued", int64(t.MaxQueued), 1, 1<<30),
+		within(key+".requests_burst", int64(t.RequestsBurst), 0, 1_000_000),
+		within(key+".bytes_per_second", t.BytesPerSecond, 0, 1<<40),
+		within(key+".bytes_burst", t.BytesBurst, 0, 1<<40),
+		between(key+".requests_per_second", t.RequestsPerSecond, 0.001, 1_000_000),
+		between(key+".cost_usd_per_day", t.CostUSDPerDay, 0.000_001, 10_000_000),
 	}
 	if len(t.Keys()) == 0 {
 		problems = append(problems, fmt.Errorf("%s.key_sha256 must be set: printf %%s \"$KEY\" | sha256sum", key))
@@ -149,6 +154,14 @@ func address(key, value string) error {
 func within(key string, value, low, high int64) error {
 	if value < low || value > high {
 		return fmt.Errorf("%s is %d, want %d to %d", key, value, low, high)
+	}
+	return nil
+}
+
+// between wants a number in bounds, or 0.
+func between(key string, value, low, high float64) error {
+	if value != 0 && !(value >= low && value <= high) { // so that NaN is refused
+		return fmt.Errorf("%s is %g, want 0 or %g to %g", key, value, low, high)
 	}
 	return nil
 }
