@@ -13,7 +13,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || { unshare -rm true 2>/dev/null && echo
 RACE := -gcflags='modernc.org/...=-race=false'
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build test check race chaos bench microbench cover lint clean
+.PHONY: help run demo build servers test check race chaos bench microbench cover lint clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,14 @@ run: build ## Build and run the whole system on http://127.0.0.1:8080
 demo: build ## The same, with a simulated model that fails now and then, and example jobs
 	./deploy/demo.sh
 
-test: check race ## What CI runs: checks, then all tests with the race detector
+test: servers check race ## What CI runs: checks, then all tests with the race detector
+
+# The tests start their own redis-server processes; only the program has to be
+# there. RUNLEVEL=1 keeps the package from starting a server of its own.
+servers: ## Install redis-server for the tests where that is possible (root, apt)
+	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends redis-server; } || \
+	{ echo 'redis-server is missing and cannot be installed here: install Redis 6.2 or later and put it on the PATH'; exit 1; }
 
 check: ## Formatting, go vet, module files
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on the files above'; exit 1; }
