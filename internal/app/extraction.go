@@ -6,9 +6,11 @@ import (
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/extract"
+	"github.com/sluicehq/sluice/internal/extract/anthropic"
 	"github.com/sluicehq/sluice/internal/extract/openai"
 	"github.com/sluicehq/sluice/internal/extract/schema"
 	"github.com/sluicehq/sluice/internal/extract/strictjson"
+	"github.com/sluicehq/sluice/internal/extract/wire"
 	"github.com/sluicehq/sluice/internal/httpapi"
 	"github.com/sluicehq/sluice/internal/ladder"
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -17,7 +19,7 @@ import (
 // extraction joins the extractor to the ladder and to the API.
 type extraction struct {
 	*extract.Extractor
-	clients []*openai.Client
+	clients []*wire.Client
 }
 
 // newExtraction makes an extractor with a client for each configured route, in
@@ -29,9 +31,7 @@ func newExtraction(c config.Config) (*extraction, error) {
 		if !r.Configured() {
 			continue
 		}
-		client, err := openai.New(openai.Config{
-			BaseURL: r.URL, Model: r.Model, APIKey: openai.Secret(r.APIKey.Reveal()), Format: openai.Format(r.Format),
-		})
+		client, err := newClient(r)
 		if err != nil {
 			return nil, err
 		}
@@ -44,6 +44,18 @@ func newExtraction(c config.Config) (*extraction, error) {
 	}
 	x.Extractor, err = extract.New(extract.Config{Schemas: schemas, Models: models})
 	return x, err
+}
+
+// newClient makes a client that speaks the route's wire format.
+func newClient(r config.Route) (*wire.Client, error) {
+	c := wire.Config{
+		BaseURL: r.URL, Model: r.Model, APIKey: wire.Secret(r.APIKey.Reveal()),
+		Format: wire.Format(r.Format), Reasoning: r.Reasoning,
+	}
+	if r.API == config.APIAnthropic {
+		return anthropic.New(c)
+	}
+	return openai.New(c)
 }
 
 // close drops the connections to the models.

@@ -12,19 +12,19 @@ import (
 	"fmt"
 
 	"github.com/sluicehq/sluice/internal/document"
-	"github.com/sluicehq/sluice/internal/extract/openai"
 	"github.com/sluicehq/sluice/internal/extract/rules"
 	"github.com/sluicehq/sluice/internal/extract/schema"
+	"github.com/sluicehq/sluice/internal/extract/wire"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
 
-// Caller makes one call of one model. [openai.Client] is one.
+// Caller makes one call of one model. [wire.Client] is one.
 type Caller interface {
 	// Call makes exactly one call and returns what happened. The caller sets
 	// the time budgets on ctx with the causes of package tiers. It must be
 	// safe for concurrent use.
-	Call(ctx context.Context, r openai.Request) tiers.Signal
+	Call(ctx context.Context, r wire.Request) tiers.Signal
 }
 
 // Model is a model that the extractor may call.
@@ -94,7 +94,7 @@ type Task struct {
 	extractor *Extractor
 	schema    *schema.Schema
 	text      document.Text
-	messages  []openai.Message
+	messages  []wire.Message
 	index     *index // made when the first answer is judged
 }
 
@@ -135,8 +135,8 @@ func (t *Task) Repair(ctx context.Context, model int, wrong Answer) Answer {
 	return t.ask(ctx, m, RepairMessages(t.messages, wrong.Signal.Content, wrong.Judged), m.MaxOutput)
 }
 
-func (t *Task) ask(ctx context.Context, m Model, messages []openai.Message, limit int) Answer {
-	s := m.Caller.Call(ctx, openai.Request{
+func (t *Task) ask(ctx context.Context, m Model, messages []wire.Message, limit int) Answer {
+	s := m.Caller.Call(ctx, wire.Request{
 		Messages: messages, SchemaName: t.schema.Name(), Schema: t.schema.JSON(), MaxTokens: limit,
 	})
 	a := Answer{Signal: s}
@@ -150,7 +150,7 @@ func (t *Task) ask(ctx context.Context, m Model, messages []openai.Message, limi
 }
 
 // estimate stands in for the usage that a provider did not report.
-func (t *Task) estimate(messages []openai.Message, content string) jobs.Usage {
+func (t *Task) estimate(messages []wire.Message, content string) jobs.Usage {
 	u := jobs.Usage{InputTokens: overhead, OutputTokens: EstimateTokens(content)}
 	for _, m := range messages {
 		u.InputTokens += EstimateTokens(m.Content)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/extract"
-	"github.com/sluicehq/sluice/internal/extract/openai"
 	"github.com/sluicehq/sluice/internal/extract/schema"
+	"github.com/sluicehq/sluice/internal/extract/wire"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
@@ -20,10 +20,10 @@ import (
 // script is a model that gives signals in order and remembers the requests.
 type script struct {
 	signals  []tiers.Signal
-	requests []openai.Request
+	requests []wire.Request
 }
 
-func (s *script) Call(_ context.Context, r openai.Request) tiers.Signal {
+func (s *script) Call(_ context.Context, r wire.Request) tiers.Signal {
 	s.requests = append(s.requests, r)
 	return s.signals[min(len(s.requests), len(s.signals))-1]
 }
@@ -368,7 +368,7 @@ func TestARepairShowsTheAnswerAndWhatIsWrongWithIt(t *testing.T) {
 			if call.MaxTokens != 1800 || repair.MaxTokens != 900 {
 				t.Errorf("limits %d and %d, want the first doubled", call.MaxTokens, repair.MaxTokens)
 			}
-			if len(repair.Messages) != 4 || !cmp.Equal(call.Messages, repair.Messages[:2]) || repair.Messages[2] != (openai.Message{Role: "assistant", Content: tt.first}) {
+			if len(repair.Messages) != 4 || !cmp.Equal(call.Messages, repair.Messages[:2]) || repair.Messages[2] != (wire.Message{Role: "assistant", Content: tt.first}) {
 				t.Fatalf("messages %+v", repair.Messages)
 			}
 			if last := repair.Messages[3]; last.Role != "user" || !strings.Contains(last.Content, tt.want) {

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/document"
-	"github.com/sluicehq/sluice/internal/extract/openai"
 	"github.com/sluicehq/sluice/internal/extract/schema"
+	"github.com/sluicehq/sluice/internal/extract/wire"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
 
@@ -25,8 +25,8 @@ JSON Schema:
 `
 
 // messages builds the conversation that asks for the values of a schema.
-func messages(s *schema.Schema, text document.Text) []openai.Message {
-	return []openai.Message{
+func messages(s *schema.Schema, text document.Text) []wire.Message {
+	return []wire.Message{
 		{Role: "system", Content: instructions + string(s.JSON())},
 		{Role: "user", Content: fence(text)},
 	}
@@ -87,7 +87,7 @@ const maxRepeated = 32 << 10
 // RepairMessages continues a conversation with a wrong answer and what is wrong
 // with it, so that the model can mend it once. The text of problems comes from
 // the schema and from this package, never from the provider.
-func RepairMessages(asked []openai.Message, content string, j Judged) []openai.Message {
+func RepairMessages(asked []wire.Message, content string, j Judged) []wire.Message {
 	var b strings.Builder
 	switch j.Judgement.Fault {
 	case tiers.FaultUngrounded:
@@ -106,6 +106,6 @@ func RepairMessages(asked []openai.Message, content string, j Judged) []openai.M
 	}
 	b.WriteString("\nAnswer with the whole corrected JSON object and nothing else.")
 	content = strings.ToValidUTF8(content[:min(len(content), maxRepeated)], "")
-	list := append([]openai.Message{}, asked...)
-	return append(list, openai.Message{Role: "assistant", Content: content}, openai.Message{Role: "user", Content: b.String()})
+	list := append([]wire.Message{}, asked...)
+	return append(list, wire.Message{Role: "assistant", Content: content}, wire.Message{Role: "user", Content: b.String()})
 }

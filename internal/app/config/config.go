@@ -79,7 +79,9 @@ type Document struct {
 type Provider struct {
 	Name string `koanf:"name"`
 	// URL is the base that an OpenAI SDK takes, such as https://host/v1.
-	URL        string `koanf:"url"`
+	URL string `koanf:"url"`
+	// API is the wire format of routes that name none of their own.
+	API        string `koanf:"api"`
 	APIKey     Secret `koanf:"api_key"`
 	APIKeyFile string `koanf:"api_key_file"`
 }
@@ -88,8 +90,12 @@ type Provider struct {
 type Route struct {
 	// Provider names an entry of providers. A route without one has a URL and
 	// key of its own.
-	Provider   string `koanf:"provider"`
-	URL        string `koanf:"url"`
+	Provider string `koanf:"provider"`
+	URL      string `koanf:"url"`
+	// API is the wire format that the route speaks: openai, which every
+	// OpenAI-compatible server does, or anthropic. The default is the
+	// provider's, else openai.
+	API        string `koanf:"api"`
 	Model      string `koanf:"model"`
 	APIKey     Secret `koanf:"api_key"`
 	APIKeyFile string `koanf:"api_key_file"`
@@ -100,13 +106,23 @@ type Route struct {
 	// MaxOutput bounds the answer in tokens: 4096.
 	MaxOutput int `koanf:"max_output"`
 	// Format is how the answer's schema is asked for: json_schema,
-	// json_object or none.
+	// json_object or none, and with anthropic tool. The default is tool with
+	// anthropic, else json_schema.
 	Format string `koanf:"format"`
+	// Reasoning is for models that think before they answer and take neither
+	// a temperature nor max_tokens. It changes nothing with anthropic.
+	Reasoning bool `koanf:"reasoning"`
 	// InputUSD and OutputUSD are the prices of a million tokens in US
 	// dollars; 0 leaves cost unknown.
 	InputUSD  float64 `koanf:"input_usd"`
 	OutputUSD float64 `koanf:"output_usd"`
 }
+
+// The wire formats of routes.
+const (
+	APIOpenAI    = "openai"
+	APIAnthropic = "anthropic"
+)
 
 // Configured reports whether the route leads anywhere.
 func (r Route) Configured() bool { return r.URL != "" }
@@ -177,10 +193,8 @@ func defaults() map[string]any {
 		"document.max_pages":  100,
 		"primary.window":      128000,
 		"primary.max_output":  4096,
-		"primary.format":      "json_schema",
 		"fallback.window":     128000,
 		"fallback.max_output": 4096,
-		"fallback.format":     "json_schema",
 
 		"retention.succeeded.max_age": "720h",
 		"retention.cancelled.max_age": "720h",

@@ -14,8 +14,10 @@ func shortNames() map[string]string {
 	return map[string]string{
 		"SLUICE_PRIMARY_URL":    "primary.url",
 		"SLUICE_PRIMARY_MODEL":  "primary.model",
+		"SLUICE_PRIMARY_API":    "primary.api",
 		"SLUICE_FALLBACK_URL":   "fallback.url",
 		"SLUICE_FALLBACK_MODEL": "fallback.model",
+		"SLUICE_FALLBACK_API":   "fallback.api",
 		"NATS_URL":              "nats.url",
 	}
 }

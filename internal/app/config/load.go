@@ -137,12 +137,21 @@ func (c *Config) resolveRoute(name string, r *Route) error {
 			return fmt.Errorf("%s.provider: no provider is named %q%s", name, r.Provider, suggest(r.Provider, c.providerNames()))
 		}
 		r.URL = p.URL
+		if r.API == "" {
+			r.API = p.API
+		}
 		if r.APIKey == "" {
 			r.APIKey = p.APIKey
 		}
 	}
 	if r.Provider == "" && r.URL != "" {
 		r.Provider = name
+	}
+	if r.API == "" {
+		r.API = APIOpenAI
+	}
+	if r.Format == "" {
+		r.Format = formatsOf(r.API)[0]
 	}
 	if r.APIKey == "" {
 		r.APIKey = c.ModelAPIKey

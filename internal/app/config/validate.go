@@ -65,12 +65,21 @@ func (r Route) validate(name string) error {
 		within(name+".window", int64(r.Window), 1024, 100_000_000),
 		within(name+".max_output", int64(r.MaxOutput), 16, 1_000_000),
 		lasting(name+".timeout", r.Timeout, 0, time.Hour),
-		oneOf(name+".format", r.Format, "json_schema", "json_object", "none"),
+		oneOf(name+".api", r.API, APIOpenAI, APIAnthropic),
+		oneOf(name+".format", r.Format, formatsOf(r.API)...),
 	)
 	if r.InputUSD < 0 || r.OutputUSD < 0 {
 		problems = append(problems, fmt.Errorf("%s: a price must not be negative", name))
 	}
 	return errors.Join(problems...)
+}
+
+// formatsOf lists the formats that a wire format knows, its default first.
+func formatsOf(api string) []string {
+	if api == APIAnthropic {
+		return []string{"tool", "json_schema", "none"}
+	}
+	return []string{"json_schema", "json_object", "none"}
 }
 
 func (c Config) validateTenants() error {

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluicehq/sluice/internal/extract/openai"
+	"github.com/sluicehq/sluice/internal/extract/wire"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
@@ -32,7 +33,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL + "/v1"
 }
 
-func client(t *testing.T, c openai.Config) *openai.Client {
+func client(t *testing.T, c wire.Config) *wire.Client {
 	t.Helper()
 	if c.Model == "" {
 		c.Model = "large"
@@ -45,8 +46,8 @@ func client(t *testing.T, c openai.Config) *openai.Client {
 	return cl
 }
 
-var ask = openai.Request{
-	Messages:   []openai.Message{{Role: "user", Content: "read this"}},
+var ask = wire.Request{
+	Messages:   []wire.Message{{Role: "user", Content: "read this"}},
 	SchemaName: "invoice@1", Schema: json.RawMessage(`{"type":"object"}`), MaxTokens: 100,
 }
 
@@ -62,7 +63,7 @@ func TestCallSendsOneChatCompletion(t *testing.T) {
 		w.Header().Set("Set-Cookie", "a=b")
 		fmt.Fprint(w, `{"model":"large-2025","choices":[{"finish_reason":"stop","message":{"content":"{}"}}],"usage":{"prompt_tokens":11,"completion_tokens":3}}`)
 	})
-	s := client(t, openai.Config{BaseURL: url + "/", APIKey: canary}).Call(t.Context(), ask)
+	s := client(t, wire.Config{BaseURL: url + "/", APIKey: canary}).Call(t.Context(), ask)
 	r := <-got
 	if r.Method != http.MethodPost || r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer "+canary {
 		t.Errorf("%s %s with %q", r.Method, r.URL.Path, r.Header.Get("Authorization"))
@@ -88,18 +89,18 @@ func TestCallSendsOneChatCompletion(t *testing.T) {
 func TestFormatsAskForJSONInDifferentWays(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		format openai.Format
+		format wire.Format
 		want   string
 	}{
-		{openai.FormatObject, `"response_format":{"type":"json_object"}`},
-		{openai.FormatNone, `"max_tokens":100}`},
+		{wire.FormatObject, `"response_format":{"type":"json_object"}`},
+		{wire.FormatNone, `"max_tokens":100}`},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.format), func(t *testing.T) {
 			t.Parallel()
 			var body []byte
 			url := serve(t, func(_ http.ResponseWriter, r *http.Request) { body, _ = io.ReadAll(r.Body) })
-			client(t, openai.Config{BaseURL: url, Format: tt.format}).Call(t.Context(), ask)
+			client(t, wire.Config{BaseURL: url, Format: tt.format}).Call(t.Context(), ask)
 			if !strings.Contains(string(body), tt.want) || strings.Contains(string(body), "json_schema") {
 				t.Errorf("body %s", body)
 			}
@@ -132,7 +133,7 @@ func TestAnswersOfEveryShapeAreReadWithoutJudgement(t *testing.T) {
 				w.WriteHeader(tt.status)
 				fmt.Fprint(w, tt.body)
 			})
-			got := client(t, openai.Config{BaseURL: url}).Call(t.Context(), ask)
+			got := client(t, wire.Config{BaseURL: url}).Call(t.Context(), ask)
 			tt.want.Status, tt.want.Phase, tt.want.AskedModel = tt.status, tiers.PhaseDone, "large"
 			tt.want.Header, tt.want.Body = got.Header, []byte(tt.body)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -147,7 +148,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, status) })
-		s := client(t, openai.Config{BaseURL: url, APIKey: canary}).Call(t.Context(), ask)
+		s := client(t, wire.Config{BaseURL: url, APIKey: canary}).Call(t.Context(), ask)
 		if s.Status != status || s.Err != nil {
 			t.Errorf("status %d, %v", s.Status, s.Err)
 		}
@@ -186,7 +187,7 @@ func TestFailuresSayHowFarTheCallGot(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := client(t, openai.Config{BaseURL: tt.url, APIKey: canary}).Call(t.Context(), ask)
+			s := client(t, wire.Config{BaseURL: tt.url, APIKey: canary}).Call(t.Context(), ask)
 			if s.Phase != tt.phase || !tt.check(s.Err) || s.Timeout != tiers.BudgetNone {
 				t.Errorf("phase %v, error %#v, timeout %v", s.Phase, errors.Unwrap(s.Err), s.Timeout)
 			}
@@ -208,7 +209,7 @@ func TestTimeoutsSayWhoseTheyWere(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	cl := client(t, openai.Config{BaseURL: url})
+	cl := client(t, wire.Config{BaseURL: url})
 	tests := []struct {
 		name  string
 		cause error
@@ -256,7 +257,7 @@ func TestAReusedConnectionThatBrokeIsReportedAndNotRetried(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	cl := client(t, openai.Config{BaseURL: "http://" + listener.Addr().String()})
+	cl := client(t, wire.Config{BaseURL: "http://" + listener.Addr().String()})
 	if s := cl.Call(t.Context(), ask); s.Err != nil || s.Reused {
 		t.Fatalf("first call: %v, reused %v", s.Err, s.Reused)
 	}
@@ -281,7 +282,7 @@ func TestAnswersAreBoundedAfterDecompression(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(bomb.Bytes())
 	})
-	s := client(t, openai.Config{BaseURL: url, MaxAnswerBytes: 1000}).Call(t.Context(), ask)
+	s := client(t, wire.Config{BaseURL: url, MaxAnswerBytes: 1000}).Call(t.Context(), ask)
 	if !errors.Is(s.Err, tiers.ErrAnswerTooLarge) || len(s.Body) != 1000 || s.Phase != tiers.PhaseRead {
 		t.Errorf("%v, %d bytes, phase %v", s.Err, len(s.Body), s.Phase)
 	}
@@ -296,7 +297,7 @@ func TestAnEndlessAnswerIsLeftInTheMiddle(t *testing.T) {
 	})
 	ctx, stop := context.WithTimeoutCause(t.Context(), 10*time.Second, tiers.ErrAttemptTimeout)
 	defer stop()
-	s := client(t, openai.Config{BaseURL: url, MaxAnswerBytes: 100_000}).Call(ctx, ask)
+	s := client(t, wire.Config{BaseURL: url, MaxAnswerBytes: 100_000}).Call(ctx, ask)
 	if !errors.Is(s.Err, tiers.ErrAnswerTooLarge) || s.Timeout != tiers.BudgetNone {
 		t.Errorf("%v, timeout %v", s.Err, s.Timeout)
 	}
@@ -304,7 +305,7 @@ func TestAnEndlessAnswerIsLeftInTheMiddle(t *testing.T) {
 
 func TestTheKeyNeverShows(t *testing.T) {
 	t.Parallel()
-	c := openai.Config{BaseURL: "http://h/v1", Model: "m", APIKey: canary}
+	c := wire.Config{BaseURL: "http://h/v1", Model: "m", APIKey: canary}
 	asJSON, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
@@ -317,22 +318,22 @@ func TestTheKeyNeverShows(t *testing.T) {
 
 func TestConfigNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	ok := openai.Config{BaseURL: "https://host/v1", Model: "m"}
+	ok := wire.Config{BaseURL: "https://host/v1", Model: "m"}
 	tests := []struct {
 		name   string
-		change func(*openai.Config)
+		change func(*wire.Config)
 		want   string
 	}{
-		{"no scheme", func(c *openai.Config) { c.BaseURL = "host/v1" }, "http"},
-		{"file", func(c *openai.Config) { c.BaseURL = "file:///etc/passwd" }, "http"},
-		{"no host", func(c *openai.Config) { c.BaseURL = "https:///v1" }, "no host"},
-		{"user", func(c *openai.Config) { c.BaseURL = "https://u:" + canary + "@host/v1" }, "no user"},
-		{"query", func(c *openai.Config) { c.BaseURL = "https://host/v1?key=" + canary }, "query"},
-		{"unparsable", func(c *openai.Config) { c.BaseURL = "https://host:" + canary + "/" }, "parsed"},
-		{"no model", func(c *openai.Config) { c.Model = "" }, "model is empty"},
-		{"key with line break", func(c *openai.Config) { c.APIKey = "a\nb" }, "API key"},
-		{"format", func(c *openai.Config) { c.Format = "xml" }, "format"},
-		{"negative", func(c *openai.Config) { c.ConnectTimeout = -1 }, "negative"},
+		{"no scheme", func(c *wire.Config) { c.BaseURL = "host/v1" }, "http"},
+		{"file", func(c *wire.Config) { c.BaseURL = "file:///etc/passwd" }, "http"},
+		{"no host", func(c *wire.Config) { c.BaseURL = "https:///v1" }, "no host"},
+		{"user", func(c *wire.Config) { c.BaseURL = "https://u:" + canary + "@host/v1" }, "no user"},
+		{"query", func(c *wire.Config) { c.BaseURL = "https://host/v1?key=" + canary }, "query"},
+		{"unparsable", func(c *wire.Config) { c.BaseURL = "https://host:" + canary + "/" }, "parsed"},
+		{"no model", func(c *wire.Config) { c.Model = "" }, "model is empty"},
+		{"key with line break", func(c *wire.Config) { c.APIKey = "a\nb" }, "API key"},
+		{"format", func(c *wire.Config) { c.Format = "xml" }, "format"},
+		{"negative", func(c *wire.Config) { c.ConnectTimeout = -1 }, "negative"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -356,13 +357,13 @@ func ExampleClient_Call() {
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	defer provider.Close()
-	client, err := openai.New(openai.Config{BaseURL: provider.URL + "/v1", Model: "small"})
+	client, err := openai.New(wire.Config{BaseURL: provider.URL + "/v1", Model: "small"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer client.Close()
-	s := client.Call(context.Background(), openai.Request{Messages: []openai.Message{{Role: "user", Content: "…"}}})
+	s := client.Call(context.Background(), wire.Request{Messages: []wire.Message{{Role: "user", Content: "…"}}})
 	fmt.Println(s.Status, s.Header.Get("Retry-After"), s.Phase, s.Err)
 	// Output: 429 2 done <nil>
 }
@@ -376,7 +377,7 @@ func FuzzRead(f *testing.F) {
 	var body []byte
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }))
 	f.Cleanup(s.Close)
-	cl, err := openai.New(openai.Config{BaseURL: s.URL, Model: "m"})
+	cl, err := openai.New(wire.Config{BaseURL: s.URL, Model: "m"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,13 +1,11 @@
-// Package openai calls OpenAI-compatible chat completions. One call is one
-// HTTP request: no retries, no redirects, no streaming, no SDK. It reports what
-// happened as a [tiers.Signal] and judges nothing.
-package openai
+package wire
 
 import (
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,26 +25,33 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted)
 // MarshalText implements encoding.TextMarshaler, and so JSON and YAML.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Format says how a provider is asked for JSON.
+// Format says how a provider is asked for JSON. Each protocol takes some of
+// them and has one of its own as the default.
 type Format string
 
-// The formats. FormatSchema is the default.
+// The formats.
 const (
 	FormatSchema Format = "json_schema" // the answer follows the job's schema
 	FormatObject Format = "json_object" // the answer is some JSON object
+	FormatTool   Format = "tool"        // the answer is the input of a tool with the job's schema
 	FormatNone   Format = "none"        // the prompt alone asks for JSON
 )
 
-// Config says how to reach one provider. Only BaseURL and Model are required.
+// Config says how to reach one model of one provider. Only BaseURL and Model
+// are required.
 type Config struct {
-	// BaseURL is what an OpenAI SDK takes, such as "https://host/v1".
+	// BaseURL is the part of the address before the protocol's own path, such
+	// as "https://host/v1".
 	BaseURL string
 	Model   string
-	// APIKey goes to BaseURL's host in the Authorization header and nowhere
-	// else; empty sends none.
+	// APIKey goes to BaseURL's host in the protocol's header and nowhere else;
+	// empty sends none.
 	APIKey Secret
-	// Format defaults to FormatSchema.
+	// Format defaults to that of the protocol.
 	Format Format
+	// Reasoning is for models that think before they answer and take neither a
+	// temperature nor the older limit on the answer.
+	Reasoning bool
 	// ConnectTimeout bounds the connection and the TLS handshake, each;
 	// default 5 s. Everything else is bounded by the call's context.
 	ConnectTimeout time.Duration
@@ -60,11 +65,11 @@ type Config struct {
 	ProxyFromEnvironment bool
 }
 
-// WithDefaults returns a copy with the defaults filled in.
-func (c Config) WithDefaults() Config {
+// withDefaults returns a copy with the defaults filled in.
+func (c Config) withDefaults(formats []Format) Config {
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 	if c.Format == "" {
-		c.Format = FormatSchema
+		c.Format = formats[0]
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 5 * time.Second
@@ -78,10 +83,8 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// Validate names the first field that cannot be used. The zero value of a
-// field with a default is fine.
-func (c Config) Validate() error {
-	c = c.WithDefaults()
+// validate names the first field that cannot be used.
+func (c Config) validate(formats []Format) error {
 	u, err := url.Parse(c.BaseURL)
 	switch {
 	case err != nil: // the parser's words repeat the URL, which may hold a secret
@@ -96,8 +99,8 @@ func (c Config) Validate() error {
 		return errors.New("model is empty")
 	case strings.ContainsFunc(string(c.APIKey), notPrintable):
 		return errors.New("API key has characters that a header cannot carry")
-	case c.Format != FormatSchema && c.Format != FormatObject && c.Format != FormatNone:
-		return fmt.Errorf("format is %q, want %s, %s or %s", c.Format, FormatSchema, FormatObject, FormatNone)
+	case !slices.Contains(formats, c.Format):
+		return fmt.Errorf("format is %q, want one of %v", c.Format, formats)
 	case c.ConnectTimeout < 0, c.MaxAnswerBytes < 0, c.MaxIdleConns < 0:
 		return errors.New("connect timeout, max answer bytes and max idle conns must not be negative")
 	}
