@@ -16,6 +16,7 @@ import (
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/httpapi"
+	"github.com/sluicehq/sluice/internal/operations"
 	"github.com/sluicehq/sluice/internal/worker"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -51,22 +52,36 @@ func RunAPI(ctx context.Context, p Parts) error {
 			return err
 		}
 	}
+	ops, err := s.newOperations()
+	if err != nil {
+		return err
+	}
 	drain := make(chan struct{})
-	api, err := httpapi.New(s.httpConfig(), s.httpDeps(extraction, drain))
+	deps := s.httpDeps(extraction, drain)
+	deps.Operations = ops
+	api, err := httpapi.New(s.httpConfig(), deps)
 	if err != nil {
 		return err
 	}
 	if err := s.bus.OnEvents(s.hub.Tell); err != nil {
 		return err
 	}
-	return s.serve(ctx, api.HTTPServer(), w, drain)
+	return s.serve(ctx, role{http: api.HTTPServer(), worker: w, operations: ops, drain: drain})
+}
+
+// role is what an API process runs beside what every process does.
+type role struct {
+	http       *http.Server
+	worker     *worker.Worker // nil without slots
+	operations *operations.Operations
+	drain      chan struct{} // closed when the process begins to stop
 }
 
 // serve listens, works, and stops.
-func (s *process) serve(ctx context.Context, api *http.Server, w *worker.Worker, drain chan struct{}) error {
+func (s *process) serve(ctx context.Context, r role) error {
 	admin := &http.Server{Handler: s.adminHandler(), ReadHeaderTimeout: closeWithin}
-	api.ErrorLog = log.New(s.Log.With().Str("component", "http").Logger(), "", 0)
-	admin.ErrorLog = api.ErrorLog
+	r.http.ErrorLog = log.New(s.Log.With().Str("component", "http").Logger(), "", 0)
+	admin.ErrorLog = r.http.ErrorLog
 	listeners, err := s.listen(ctx)
 	if err != nil {
 		return err
@@ -75,18 +90,20 @@ func (s *process) serve(ctx context.Context, api *http.Server, w *worker.Worker,
 	defer s.services.Wait()
 	defer stop()
 	failed := make(chan error, 2)
-	s.services.Go(func() { serveUntilClosed(api, listeners.api, failed) })
+	s.services.Go(func() { serveUntilClosed(r.http, listeners.api, failed) })
 	if listeners.admin != nil {
 		s.services.Go(func() { serveUntilClosed(admin, listeners.admin, failed) })
 	}
 	s.startServices(running)
+	s.services.Go(func() { s.retain(running) })
 	s.announce(listeners)
 
 	working, stopWork := context.WithCancel(ctx)
 	defer stopWork()
 	var work sync.WaitGroup
-	if w != nil {
-		work.Go(func() { s.work(working, w) })
+	work.Go(func() { r.operations.Run(working) })
+	if r.worker != nil {
+		work.Go(func() { s.work(working, r.worker) })
 	}
 	var cause error
 	select {
@@ -94,11 +111,11 @@ func (s *process) serve(ctx context.Context, api *http.Server, w *worker.Worker,
 	case cause = <-failed:
 	}
 	s.draining.Store(true)
-	close(drain)
+	close(r.drain)
 	s.Log.Info().Dur("grace_ms", s.Config.Grace).Msg("draining")
 	stopWork()
 	work.Wait()
-	closeServers(context.WithoutCancel(ctx), api, admin)
+	closeServers(context.WithoutCancel(ctx), r.http, admin)
 	stop()
 	s.services.Wait()
 	s.Log.Info().Msg("stopped")
@@ -189,7 +206,7 @@ func lanes(names []string) []jobs.Lane {
 
 func (s *process) httpDeps(schemas httpapi.Schemas, drain <-chan struct{}) httpapi.Deps {
 	return httpapi.Deps{
-		Engine: s.engine, Admission: s.control, Schemas: schemas,
+		Engine: s.engine, Archive: s.archive, Tenants: s.tenants, Admission: s.control, Schemas: schemas,
 		Documents: checker{document.Limits{MaxBytes: s.Config.MaxDocumentBytes, MaxPages: s.Config.Document.MaxPages}},
 		Watcher:   s.hub, Canceller: s.bus, Explain: tiers.Explain, NewID: newJobID, Jitter: jitter,
 		Drain: drain, Events: s.httpEvents(),

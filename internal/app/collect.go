@@ -55,19 +55,21 @@ func (m *Metrics) RegisterStats(stats func() (jobs.Stats, bool)) {
 		depth:  prometheus.NewDesc("sluice_queue_depth", "Jobs that wait, run or are parked, by lane.", []string{"lane", "state"}, nil),
 		oldest: prometheus.NewDesc("sluice_queue_oldest_seconds", "Age of the oldest waiting job by lane.", []string{"lane"}, nil),
 		jobs:   prometheus.NewDesc("sluice_jobs", "Jobs by state.", []string{"state"}, nil),
-		dead:   prometheus.NewDesc("sluice_dead_letters", "Dead letters: failed and expired jobs.", nil, nil),
-		slots:  prometheus.NewDesc("sluice_slots", "Slots of the workers heard of lately.", nil, nil),
+		removed: prometheus.NewDesc("sluice_jobs_removed_total",
+			"Jobs that retention removed since the store was made, by the state they had.", []string{"state"}, nil),
+		dead:  prometheus.NewDesc("sluice_dead_letters", "Dead letters: failed and expired jobs.", nil, nil),
+		slots: prometheus.NewDesc("sluice_slots", "Slots of the workers heard of lately.", nil, nil),
 	})
 }
 
 type statsCollector struct {
-	stats                            func() (jobs.Stats, bool)
-	depth, oldest, jobs, dead, slots *prometheus.Desc
+	stats                                     func() (jobs.Stats, bool)
+	depth, oldest, jobs, removed, dead, slots *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (c *statsCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.depth, c.oldest, c.jobs, c.dead, c.slots} {
+	for _, d := range []*prometheus.Desc{c.depth, c.oldest, c.jobs, c.removed, c.dead, c.slots} {
 		out <- d
 	}
 }
@@ -94,6 +96,9 @@ func (c *statsCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, st := range jobs.States() {
 		gauge(c.jobs, float64(s.States[st]), string(st))
+		if st.Terminal() {
+			out <- prometheus.MustNewConstMetric(c.removed, prometheus.CounterValue, float64(s.Removed[st]), string(st))
+		}
 	}
 	gauge(c.dead, float64(s.States[jobs.Failed]+s.States[jobs.Expired]))
 	gauge(c.slots, float64(s.Slots))

@@ -44,6 +44,7 @@ type Metrics struct {
 	trouble        prometheus.Counter
 	accepted       *prometheus.CounterVec // lane, mode
 	shed           *prometheus.CounterVec // lane, reason
+	bulkJobs       *prometheus.CounterVec // action, result
 	keyConflicts   prometheus.Counter
 	keyReplays     prometheus.Counter
 	requests       *prometheus.CounterVec   // route, status
@@ -107,6 +108,7 @@ func NewMetrics() *Metrics {
 		trouble:        counter("worker_trouble_total", "Jobs given back, and engine calls that failed, through no fault of the document."),
 		accepted:       counters("jobs_accepted_total", "Accepted jobs by lane and admission mode.", "lane", "mode"),
 		shed:           counters("shed_total", "Refused submissions by lane and reason.", "lane", "reason"),
+		bulkJobs:       counters("operation_jobs_total", "Jobs that bulk operations worked on, by action and what became of each.", "action", "result"),
 		keyConflicts:   counter("idempotency_conflicts_total", "Idempotency keys used again with another payload."),
 		keyReplays:     counter("idempotent_replays_total", "Submissions answered with the job of an earlier one."),
 		requests:       counters("http_requests_total", "HTTP requests by route and status.", "route", "status"),

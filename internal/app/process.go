@@ -5,6 +5,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/coord"
+	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
@@ -24,7 +26,7 @@ type Parts struct {
 	Config  config.Config
 	Version string
 	Log     zerolog.Logger
-	// OpenEngine opens the store.
+	// OpenEngine opens the store. The engine must be a [jobs.Archive], too.
 	OpenEngine func(ctx context.Context, l jobs.Listener) (jobs.Engine, error)
 	// Connect opens the bus between processes. Its closer, which may be nil,
 	// is called after the bus was closed.
@@ -43,6 +45,8 @@ type process struct {
 	hub     *Hub
 	bus     *coord.Bus
 	engine  jobs.Engine
+	archive jobs.Archive // of the same engine
+	tenants *tenants.Directory
 	gates   *tiers.Gates
 	budgets *tiers.Budgets
 	control *backpressure.Controller
@@ -79,11 +83,21 @@ func open(ctx context.Context, p Parts, name string) (*process, error) {
 		}
 	})
 	s.metrics.RegisterStats(s.latestStats)
-	if err := s.setTenants(ctx); err != nil {
+	if err := s.openKept(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// openKept opens what the engine keeps beside its hot path.
+func (s *process) openKept(ctx context.Context) error {
+	archive, ok := s.engine.(jobs.Archive)
+	if !ok {
+		return errors.New("the engine keeps no archive: it cannot count, group and remove jobs, nor say what was spent")
+	}
+	s.archive = archive
+	return s.openTenants(ctx)
 }
 
 func (s *process) onClose(f func()) { s.closers = append(s.closers, f) }
@@ -153,18 +167,6 @@ func (s *process) heard(h coord.Heartbeat) {
 	}
 	s.gates.Receive(gates, now)
 	s.budgets.SetWorkers(s.fleet.heard(h.Worker, now))
-}
-
-// setTenants tells the engine and the admission what the configuration says.
-func (s *process) setTenants(ctx context.Context) error {
-	weights := map[string]int{}
-	bulkheads := make([]jobs.Bulkhead, 0, len(s.Config.Tenants))
-	for _, t := range s.Config.Tenants {
-		weights[t.Name] = t.Weight
-		bulkheads = append(bulkheads, jobs.Bulkhead{Tenant: t.Name, Weight: t.Weight, MaxRunning: t.MaxRunning})
-	}
-	s.control.SetWeights(weights)
-	return s.engine.SetBulkheads(ctx, bulkheads...)
 }
 
 func (s *process) latestStats() (jobs.Stats, bool) {

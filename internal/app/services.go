@@ -36,6 +36,7 @@ func every(ctx context.Context, period time.Duration, f func()) {
 func (s *process) startServices(ctx context.Context) {
 	s.services.Go(func() { every(ctx, sweepEvery, func() { s.sweep(ctx) }) })
 	s.services.Go(func() { every(ctx, beatEvery, func() { s.observe(ctx) }) })
+	s.services.Go(func() { s.tenants.Run(ctx) })
 	if s.warm != nil {
 		s.services.Go(func() { s.warm(ctx) })
 	}

@@ -49,7 +49,7 @@ func (s *process) openWorker(x *extraction) (*worker.Worker, error) {
 	s.metrics.RegisterRoutes(executor.Routes)
 	w, err := worker.New(worker.Config{
 		Name: s.name, Slots: s.Config.Slots, Lease: s.Config.Lease, Events: s.workerEvents(),
-	}, s.engine, executor)
+	}, s.engine, frugal{executor, s.tenants.MaySpend})
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,8 @@ func (t Tenant) scope() string {
 // loopback only.
 const OpenTenant = "default"
 
-const openMaxQueued = 10_000
+// OpenMaxQueued is how many jobs of [OpenTenant] may wait.
+const OpenMaxQueued = 10_000
 
 // keyring finds tenants by key.
 type keyring struct {
@@ -95,7 +96,7 @@ func (c caller) actor() string {
 // else.
 func (ring keyring) authenticate(h http.Header) (caller, *Problem) {
 	if ring.open {
-		return caller{Tenant: Tenant{Name: OpenTenant, MaxQueued: openMaxQueued, Operator: true}}, nil
+		return caller{Tenant: Tenant{Name: OpenTenant, MaxQueued: OpenMaxQueued, Operator: true}}, nil
 	}
 	token, p := bearer(h)
 	if p != nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -28,10 +29,12 @@ type Problem struct {
 	// ETASeconds is the predicted wait behind deadline_unachievable.
 	ETASeconds *float64 `json:"eta_s,omitempty" doc:"The predicted wait until a job starts, in seconds"`
 	// State is the job's state behind a conflict.
-	State       jobs.State    `json:"state,omitempty" doc:"The job's state, where it is the cause"`
-	Errors      []Violation   `json:"errors,omitempty" doc:"The places at fault"`
-	Suggestions []string      `json:"suggestions,omitempty"`
-	Checks      []CheckResult `json:"checks,omitempty" doc:"What /readyz?verbose=1 looked at"`
+	State       jobs.State  `json:"state,omitempty" doc:"The job's state, where it is the cause"`
+	Errors      []Violation `json:"errors,omitempty" doc:"The places at fault"`
+	Suggestions []string    `json:"suggestions,omitempty"`
+	// Pause is there with tenant_paused.
+	Pause  *PauseNote    `json:"pause,omitempty" doc:"Why and until when you are paused, behind tenant_paused"`
+	Checks []CheckResult `json:"checks,omitempty" doc:"What /readyz?verbose=1 looked at"`
 
 	allow string // the header Allow
 }
@@ -43,6 +46,20 @@ type Violation struct {
 	Pointer string `json:"pointer" doc:"JSON pointer into the body, or the name of a parameter or header"`
 	// Reason says what is wrong, without the value.
 	Reason string `json:"reason"`
+}
+
+// PauseNote is what a paused tenant itself learns of its pause: the operator's
+// words and the end, and not who it was.
+type PauseNote struct {
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero" doc:"When the pause ends by itself; without, when an operator says so"`
+}
+
+func viewPause(p *tenants.Pause) *PauseNote {
+	if p == nil {
+		return nil // it has ended meanwhile
+	}
+	return &PauseNote{p.Reason, p.Until}
 }
 
 // problem makes a problem of the code's kind. The sentence must hold nothing

@@ -155,7 +155,7 @@ func (s *Server) decide(ctx context.Context, req backpressure.Request, bytes int
 	if d, refused := s.tenantDecision(ctx, req.Tenant, bytes); refused {
 		return d
 	}
-	return s.deps.Admission.Admit(req, s.deps.Now())
+	return s.whilePaused(s.deps.Admission.Admit(req, s.deps.Now()), req.Tenant)
 }
 
 // refused answers a submission that is not let in. Repeating an earlier one
@@ -174,7 +174,11 @@ func (s *Server) refused(ctx context.Context, sub jobs.Submission, d backpressur
 		}
 	}
 	s.deps.Events.decided(sub.Lane, sub.Tenant, d)
-	return accepted{}, refusal(d, sub.Lane)
+	p := refusal(d, sub.Lane)
+	if d.Reason == backpressure.TenantPaused {
+		p.Pause = viewPause(s.pauseOf(sub.Tenant))
+	}
+	return accepted{}, p
 }
 
 func (s *Server) keyReused(tenant string) *Problem {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 
+	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -16,6 +17,24 @@ func (s *Server) asKept(who caller) caller {
 	l := s.deps.Tenants.Limits(who.Name)
 	who.MaxQueued, who.Lanes = l.MaxQueued, l.Lanes
 	return who
+}
+
+// pauseOf is the pause that keeps the tenant's jobs from starting; nil without
+// one.
+func (s *Server) pauseOf(tenant string) *tenants.Pause {
+	if s.deps.Tenants == nil {
+		return nil
+	}
+	return s.deps.Tenants.Paused(tenant)
+}
+
+// whilePaused is what an admission is worth while the tenant is paused: its
+// jobs wait, and nobody can say for how long.
+func (s *Server) whilePaused(d backpressure.Decision, tenant string) backpressure.Decision {
+	if d.Admitted() && s.pauseOf(tenant) != nil {
+		d.Mode, d.Reason, d.ETAKnown = jobs.AdmitQueued, backpressure.TenantPaused, false
+	}
+	return d
 }
 
 // tenantDecision refuses what the tenant may not submit now; nothing said lets

@@ -224,10 +224,14 @@ func TestKeptLimitsBoundIntake(t *testing.T) {
 	a.post("/v1/jobs", plainJob).want(t, http.StatusTooManyRequests, "code", "rate_limited")
 	edit(`{"bytes_per_second":0}`)
 	a.asOperator("POST", "/v1/admin/tenants/acme/pause", `{}`).want(t, http.StatusOK)
-	a.submit(plainJob) // a pause does not refuse by itself
-	a.asOperator("POST", "/v1/admin/tenants/acme/pause", `{"refuse_intake":true,"for":"1h"}`).want(t, http.StatusOK)
-	if r := a.post("/v1/jobs", plainJob); r.status != http.StatusTooManyRequests || r.text(t, "code") != "tenant_paused" || r.header.Get("Retry-After") != "3600" {
-		t.Errorf("a paused tenant: %d %v %s", r.status, r.header, r.body)
+	// A pause does not refuse by itself, and does not hide.
+	a.post("/v1/jobs", plainJob).want(t, http.StatusAccepted, "admission.mode", "queued", "admission.reason", "tenant_paused",
+		"progress.phase", "queued", "progress.reason", "tenant_paused", "progress.eta_s", "")
+	a.asOperator("POST", "/v1/admin/tenants/acme/pause", `{"refuse_intake":true,"for":"1h","reason":"INC-42"}`).want(t, http.StatusOK)
+	r = a.post("/v1/jobs", plainJob)
+	r.want(t, http.StatusTooManyRequests, "code", "tenant_paused", "pause.reason", "INC-42", "pause.by", "")
+	if until, err := time.Parse(time.RFC3339, r.text(t, "pause.until")); err != nil || time.Until(until) > time.Hour || r.header.Get("Retry-After") != "3600" {
+		t.Errorf("a paused tenant: %v %s", r.header, r.body)
 	}
 	if loans, err := a.engine.Lend(t.Context(), jobs.LendRequest{Worker: "w", Max: 9, Slots: 9}); err != nil || len(loans) != 0 {
 		t.Errorf("%d jobs of a paused tenant start, error %v", len(loans), err)

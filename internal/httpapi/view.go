@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -61,8 +62,9 @@ type Progress struct {
 	Tier  int    `json:"tier,omitempty"`
 	// ETASeconds is the predicted wait until the job starts.
 	ETASeconds *float64 `json:"eta_s,omitempty" doc:"Predicted wait until the job starts, in seconds"`
-	// Reason, Until and Gate say what a parked job waits for, and Reason why
-	// a released one is queued again.
+	// Reason, Until and Gate say what a parked job waits for, or until when
+	// the tenant of a queued one is paused; Reason also why a released one is
+	// queued again.
 	Reason string    `json:"reason,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
 	Gate   string    `json:"gate,omitempty"`
@@ -105,6 +107,10 @@ func (s *Server) progress(j jobs.Job) *Progress {
 	switch j.State {
 	case jobs.Queued:
 		p.Phase = "queued"
+		if pause := s.pauseOf(j.Tenant); pause != nil {
+			p.Reason, p.Until = string(backpressure.TenantPaused), pause.Until
+			break
+		}
 		if eta, known := s.deps.Admission.ETA(j.Lane, j.Tenant, j.EnqueuedAt, s.deps.Now()); known {
 			eta = seconds(eta)
 			p.ETASeconds = &eta

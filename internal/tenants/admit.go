@@ -42,6 +42,15 @@ func (d *Directory) Admit(ctx context.Context, name string, bytes int64) Refusal
 	return Refusal{}
 }
 
+// Paused is the pause that keeps the tenant's jobs from starting now; nil
+// without one. It must not be changed.
+func (d *Directory) Paused(name string) *Pause {
+	if e := d.find(name); e != nil {
+		return e.tenant.paused(d.cfg.Now())
+	}
+	return nil
+}
+
 // pauseRetry is when to ask again while a pause without an end refuses intake.
 const pauseRetry = time.Minute
 

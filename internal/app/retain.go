@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// How often retention looks, and how long it rests between two commits so that
+// live work comes first.
+const (
+	retainEvery = time.Minute
+	retainRest  = 50 * time.Millisecond
+)
+
+// retain removes what the configuration no longer keeps, until ctx ends.
+func (s *process) retain(ctx context.Context) {
+	keep := s.Config.Retention.Policy()
+	if len(keep.MaxAge)+len(keep.MaxCount) == 0 {
+		return
+	}
+	every(ctx, retainEvery, func() { s.trim(ctx, keep) })
+}
+
+// trim removes all that is due, a bounded number of jobs at a time, and says
+// how much it was.
+func (s *process) trim(ctx context.Context, keep jobs.Retention) {
+	removed := map[jobs.State]int64{}
+	defer func() { s.removed(removed) }()
+	for ctx.Err() == nil {
+		got, err := s.archive.Retain(ctx, keep)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.Log.Error().Err(err).Msg("retention")
+			}
+			return
+		}
+		for state, n := range got.Removed {
+			removed[state] += n
+		}
+		if !got.More {
+			return
+		}
+		pause(ctx, retainRest)
+	}
+}
+
+func (s *process) removed(removed map[jobs.State]int64) {
+	total := int64(0)
+	e := s.Log.Info()
+	for _, state := range jobs.States() {
+		if n := removed[state]; n > 0 {
+			total += n
+			e = e.Int64(string(state), n)
+		}
+	}
+	if total > 0 {
+		e.Int64("jobs", total).Msg("removed by retention")
+	}
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

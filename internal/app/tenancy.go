@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"math"
+
+	"github.com/sluicehq/sluice/internal/app/config"
+	"github.com/sluicehq/sluice/internal/httpapi"
+	"github.com/sluicehq/sluice/internal/tenants"
+)
+
+// openTenants reads what tenants may do, and tells the engine and the admission.
+// The configuration is where tenants begin; an edit at run time outlasts it.
+func (s *process) openTenants(ctx context.Context) error {
+	var err error
+	s.tenants, err = tenants.Open(ctx, tenants.Config{
+		Engine: s.engine, Spender: s.archive, Seeds: seedsOf(s.Config), Weights: s.control.SetWeights, Events: s.tenantEvents(),
+	})
+	return err
+}
+
+// seedsOf lists the tenants of the configuration. Without any there is the one
+// that everybody is.
+func seedsOf(c config.Config) []tenants.Seed {
+	if len(c.Tenants) == 0 {
+		return []tenants.Seed{{Name: httpapi.OpenTenant, Limits: tenants.Limits{MaxQueued: httpapi.OpenMaxQueued}}}
+	}
+	seeds := make([]tenants.Seed, len(c.Tenants))
+	for i, t := range c.Tenants {
+		seeds[i] = tenants.Seed{Name: t.Name, Limits: tenants.Limits{
+			Weight: t.Weight, MaxRunning: t.MaxRunning, MaxQueued: t.MaxQueued, Lanes: lanes(t.Lanes),
+			RequestsPerSecond: t.RequestsPerSecond, RequestsBurst: t.RequestsBurst,
+			BytesPerSecond: t.BytesPerSecond, BytesBurst: t.BytesBurst, MicroUSDPerDay: int64(math.Round(t.CostUSDPerDay * 1e6)),
+		}}
+	}
+	return seeds
+}
+
+func (s *process) tenantEvents() tenants.Events {
+	return tenants.Events{
+		Changed: func(t tenants.Tenant) {
+			s.Log.Info().Str("tenant", t.Name).Int64("version", t.Version).Int("weight", t.Weight).Int("max_running", t.MaxRunning).
+				Int("max_queued", t.MaxQueued).Bool("paused", t.Pause != nil).Bool("edited", t.Edited).Msg("tenant")
+		},
+		Deleted: func(name string) { s.Log.Info().Str("tenant", name).Msg("tenant removed") },
+		Failed:  func(doing string, err error) { s.Log.Error().Str("doing", doing).Err(err).Msg("tenants") },
+	}
+}
