@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -16,15 +17,19 @@ import (
 func harness(c sqlitejobs.Config) jobstest.Harness {
 	return jobstest.Harness{
 		Features: jobstest.Features{Archive: true, Persistent: true, HoldersDieWithStore: true},
-		NewStore: func(tb testing.TB) jobstest.Store { return &store{dir: tb.TempDir(), config: c} },
+		NewStore: func(tb testing.TB) jobstest.Store {
+			base := tb.TempDir() // removed after the engine is closed: the suite closes what it opens later
+			return &store{base: base, dir: filepath.Join(base, "0"), config: c}
+		},
 	}
 }
 
-// store is a data directory of a test.
+// store is a data directory of a test. A crash goes on in a copy of it.
 type store struct {
-	dir    string
-	config sqlitejobs.Config
-	engine *sqlitejobs.Engine
+	base, dir string
+	crashes   int
+	config    sqlitejobs.Config
+	engine    *sqlitejobs.Engine
 }
 
 func (s *store) Open(tb testing.TB, setup jobstest.Setup) jobs.Engine {
@@ -43,7 +48,8 @@ func (s *store) Open(tb testing.TB, setup jobstest.Setup) jobs.Engine {
 // on with the copy: the write-ahead log is not in the database file yet.
 func (s *store) Crash(tb testing.TB) {
 	tb.Helper()
-	next := filepath.Join(tb.TempDir(), "left")
+	s.crashes++
+	next := filepath.Join(s.base, strconv.Itoa(s.crashes))
 	if err := os.CopyFS(next, os.DirFS(s.dir)); err != nil {
 		tb.Fatalf("copy the data directory: %v", err)
 	}
