@@ -160,7 +160,7 @@ func readData(file string, stdin io.Reader) (data json.RawMessage, err error) {
 }
 
 func (a *app) rejectCommand() *cobra.Command {
-	var opts client.CommandOptions
+	var opts client.RejectOptions
 	cmd := &cobra.Command{
 		Use:               "reject ID",
 		Short:             "Give up a job that waits for a person",

@@ -176,7 +176,7 @@ func TestEachCallTakesItsRoute(t *testing.T) {
 			return err
 		}},
 		{plainJob, "POST", "/v1/jobs/job_1/reject", `{"version":7}`, func(c *client.Client) error {
-			_, err := c.Reject(t.Context(), "job_1", client.CommandOptions{Version: 7})
+			_, err := c.Reject(t.Context(), "job_1", client.RejectOptions{CommandOptions: client.CommandOptions{Version: 7}})
 			return err
 		}},
 		{health, "GET", "/readyz?verbose=1", "", func(c *client.Client) error { _, err := c.Ready(t.Context()); return err }},

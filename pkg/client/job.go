@@ -135,11 +135,16 @@ func (c *Client) Cancel(ctx context.Context, id jobs.ID, o CommandOptions) (Job,
 // Requeue gives a job that failed, expired, was cancelled or waits for a person
 // a new run.
 func (c *Client) Requeue(ctx context.Context, id jobs.ID, o RequeueOptions) (Job, error) {
-	return c.command(ctx, id, "requeue", struct {
+	return c.command(ctx, id, "requeue", o.body())
+}
+
+// body is the JSON of a command that gives a job a new run.
+func (o RequeueOptions) body() any {
+	return struct {
 		CommandOptions
 		Lane     string `json:"lane,omitempty"`
 		Deadline string `json:"deadline,omitempty"`
-	}{o.CommandOptions, o.Lane, durationText(o.Deadline)})
+	}{o.CommandOptions, o.Lane, durationText(o.Deadline)}
 }
 
 // Complete gives a job its result by hand. The data must fit the job's schema;
@@ -154,9 +159,20 @@ func (c *Client) Complete(ctx context.Context, id jobs.ID, data json.RawMessage,
 	}{o, data})
 }
 
+// RejectOptions go with [Client.Reject]. The zero value is fine.
+type RejectOptions struct {
+	CommandOptions
+	// Class is the class of the failure, 1 to 64 characters of 0-9 A-Z a-z _
+	// and -; empty means rejected.
+	Class jobs.Class
+}
+
 // Reject gives up a job that waits for a person: it fails.
-func (c *Client) Reject(ctx context.Context, id jobs.ID, o CommandOptions) (Job, error) {
-	return c.command(ctx, id, "reject", o)
+func (c *Client) Reject(ctx context.Context, id jobs.ID, o RejectOptions) (Job, error) {
+	return c.command(ctx, id, "reject", struct {
+		CommandOptions
+		Class jobs.Class `json:"class,omitempty"`
+	}{o.CommandOptions, o.Class})
 }
 
 // command sends a command with its body.

@@ -31,16 +31,24 @@ type Filter struct {
 	// AcceptedAfter is inclusive, AcceptedBefore exclusive; zero is open.
 	AcceptedAfter  time.Time
 	AcceptedBefore time.Time
+	// UpdatedAfter and UpdatedBefore bound the last change in the same way:
+	// for a dead letter, when it became one.
+	UpdatedAfter  time.Time
+	UpdatedBefore time.Time
+	// Batch keeps the jobs of one batch.
+	Batch jobs.ID
+	// Reasons are why jobs are parked, in review or back in their queue.
+	Reasons []string
 }
 
-// MaxPage is the most jobs on one page.
+// MaxPage is the most rows on one page.
 const MaxPage = 200
 
-// Page asks for a part of a list. The zero value asks for the newest 50.
+// Page asks for a part of a list. The zero value asks for the first 50.
 type Page struct {
-	// Limit is the most jobs, 1 to [MaxPage]; 0 means 50.
+	// Limit is the most rows, 1 to [MaxPage]; 0 means 50.
 	Limit int
-	// Cursor is [JobList].NextCursor of the page before; empty for the first.
+	// Cursor is NextCursor of the page before; empty for the first.
 	Cursor string
 }
 
@@ -57,12 +65,7 @@ func (c *Client) DLQ(ctx context.Context, f Filter, p Page) (JobList, error) {
 
 func (c *Client) list(ctx context.Context, path string, f Filter, p Page) (JobList, error) {
 	r := call{method: http.MethodGet, path: path, query: f.query()}
-	if p.Limit != 0 {
-		r.query.Set("limit", strconv.Itoa(p.Limit))
-	}
-	if p.Cursor != "" {
-		r.query.Set("cursor", p.Cursor)
-	}
+	p.into(r.query)
 	list, _, err := read[JobList](ctx, c, r)
 	if err != nil {
 		return JobList{}, fmt.Errorf("list jobs: %w", err)
@@ -73,6 +76,16 @@ func (c *Client) list(ctx context.Context, path string, f Filter, p Page) (JobLi
 		}
 	}
 	return list, nil
+}
+
+// into adds the page to a query.
+func (p Page) into(q url.Values) {
+	if p.Limit != 0 {
+		q.Set("limit", strconv.Itoa(p.Limit))
+	}
+	if p.Cursor != "" {
+		q.Set("cursor", p.Cursor)
+	}
 }
 
 func (f Filter) query() url.Values {
@@ -96,6 +109,10 @@ func (f Filter) query() url.Values {
 	}
 	set("accepted_after", moment(f.AcceptedAfter))
 	set("accepted_before", moment(f.AcceptedBefore))
+	set("updated_after", moment(f.UpdatedAfter))
+	set("updated_before", moment(f.UpdatedBefore))
+	set("batch", string(f.Batch))
+	set("reason", joined(f.Reasons))
 	return q
 }
 

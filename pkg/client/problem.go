@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,10 +16,11 @@ import (
 // The kinds of errors. Test them with errors.Is; a [*Problem] is one of them,
 // or of none when its status says too little.
 var (
-	// ErrNotFound: there is no such job, it is another tenant's, or what is
-	// asked for was erased.
+	// ErrNotFound: there is no such job, tenant or operation, it is another
+	// tenant's, or what is asked for was erased.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: the job's state or version does not allow it.
+	// ErrConflict: the state or version of the job, tenant or operation does
+	// not allow it.
 	ErrConflict = errors.New("conflict")
 	// ErrAuth: the key is missing, unknown, or may not do this.
 	ErrAuth = errors.New("not allowed")
@@ -101,7 +103,7 @@ func (p *Problem) kind() error {
 		return ErrAuth
 	case http.StatusNotFound:
 		// A route that is not there says nothing about jobs.
-		if p.Code != "not_found" {
+		if !slices.Contains([]string{"not_found", "tenant_not_found", "operation_not_found"}, p.Code) {
 			return nil
 		}
 		return ErrNotFound

@@ -60,7 +60,8 @@ func TestKindsFollowTheStatus(t *testing.T) {
 		want   error
 	}{
 		{400, "malformed_json", client.ErrInvalid}, {401, "unauthorized", client.ErrAuth}, {403, "lane_not_allowed", client.ErrAuth},
-		{404, "not_found", client.ErrNotFound}, {404, "route_not_found", nil}, {404, "", nil}, {405, "method_not_allowed", nil},
+		{404, "not_found", client.ErrNotFound}, {404, "tenant_not_found", client.ErrNotFound}, {404, "operation_not_found", client.ErrNotFound},
+		{404, "route_not_found", nil}, {404, "", nil}, {405, "method_not_allowed", nil},
 		{409, "state_conflict", client.ErrConflict}, {410, "erased", client.ErrNotFound}, {412, "", client.ErrConflict}, {413, "body_too_large", client.ErrInvalid},
 		{415, "unsupported_media_type", client.ErrInvalid}, {421, "misdirected_request", nil}, {422, "invalid_data", client.ErrInvalid},
 		{429, "tenant_queue_full", client.ErrThrottled}, {500, "internal", nil}, {502, "", client.ErrUnavailable},
