@@ -50,6 +50,14 @@ type LendRequest struct {
 	// Wait is how long the call may wait for the first loan; 0 returns at
 	// once.
 	Wait time.Duration
+	// DueBy, when set, asks only for jobs whose deadline is not after it, the
+	// earliest deadline first and then by Seq: a worker without a model to
+	// call takes the jobs that can wait no longer and leaves the others
+	// queued. Tenants' and lanes' caps, pauses and the reserved slot hold as
+	// ever. A job that is late already is left to Sweep, and no more than
+	// [MaxSweep] jobs with such deadlines are looked at, so what many jobs of
+	// a capped tenant hide waits for the next call. Wait must be 0.
+	DueBy time.Time
 }
 
 // Validate returns an error that wraps [ErrInvalid] and names the field and
@@ -68,6 +76,8 @@ func (r LendRequest) Validate() error {
 		return fmt.Errorf("%w: lease must not be negative", ErrInvalid)
 	case r.Wait < 0:
 		return fmt.Errorf("%w: wait must not be negative", ErrInvalid)
+	case r.Wait > 0 && !r.DueBy.IsZero():
+		return fmt.Errorf("%w: wait is %s, must be 0 with due_by", ErrInvalid, r.Wait)
 	}
 	return nil
 }

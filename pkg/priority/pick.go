@@ -27,6 +27,27 @@ func (s *Scheduler) Pick(now int64) (lane jobs.Lane, tenant string, e Entry, ok 
 	return lane, tenant, s.take(lane, f), true
 }
 
+// Take starts a given queued job out of its turn, if Pick could start one of
+// its tenant in its lane now: the same caps, pauses and reserved slot hold. It
+// counts and charges as Remove followed by Started does, and is no turn
+// towards the overdue slot. ok is false, and nothing changes, when the job is
+// not queued there or may not start.
+func (s *Scheduler) Take(lane jobs.Lane, tenant string, seq int64) (e Entry, ok bool) {
+	f := s.known(lane, tenant)
+	if f == nil || !s.lanes[lane].ready.has(f) || !s.eligible(lane) {
+		return Entry{}, false
+	}
+	chunk, i, found := f.queue.find(seq)
+	if !found {
+		return Entry{}, false
+	}
+	e = f.queue.chunks[chunk].live()[i]
+	s.Remove(lane, tenant, seq)
+	s.Started(lane, tenant, e.Cost)
+	s.rebase()
+	return e, true
+}
+
 // Ready reports whether Pick would find a job. It costs a few comparisons.
 // The answer does not depend on now, because no job becomes ready by waiting.
 func (s *Scheduler) Ready(_ int64) bool {

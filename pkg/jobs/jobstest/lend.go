@@ -27,6 +27,8 @@ func lendBehaviours() []behaviour {
 		{name: "bulkheads not named stay, and one invalid sets none", test: lendBulkheads},
 		{name: "slots are summed over the workers heard of lately", test: lendSlots},
 		{name: "a late job is expired and takes no place", test: lendExpires},
+		{name: "jobs that can wait no longer can be asked for alone", test: lendDueBy},
+		{name: "what is due goes no further than the caps", test: lendDueByCaps},
 		{name: "attempts left open are lost at the next loan", test: lendMarksLost},
 		{name: "a loan carries the ledger of its generation alone", test: lendLedger},
 	}
@@ -74,6 +76,9 @@ func lendInvalid(f *fixture) {
 		"no slots":       func(r *jobs.LendRequest) { r.Slots = 0 },
 		"negative lease": func(r *jobs.LendRequest) { r.Lease = -1 },
 		"negative wait":  func(r *jobs.LendRequest) { r.Wait = -1 },
+		"a wait for what is due": func(r *jobs.LendRequest) {
+			r.Wait, r.DueBy = time.Second, f.clock.Now()
+		},
 	} {
 		req := request(1)
 		wrong(&req)
@@ -305,6 +310,51 @@ func lendExpires(f *fixture) {
 	}
 	f.clock.Advance(time.Minute)
 	f.sweep()
+}
+
+// lendsDue lends up to n jobs whose deadlines come within d and returns their
+// IDs.
+func (f *fixture) lendsDue(n int, d time.Duration) []jobs.ID {
+	f.t.Helper()
+	req := request(n)
+	req.DueBy = f.clock.Now().Add(d)
+	loans, err := f.Lend(f.ctx(), req)
+	if err != nil {
+		f.t.Fatalf("lend what is due: %v", err)
+	}
+	var ids []jobs.ID
+	for _, l := range loans {
+		ids = append(ids, l.Job.ID)
+	}
+	return ids
+}
+
+func lendDueBy(f *fixture) {
+	later := f.submitMany(2, due(time.Minute))
+	far := f.submit(due(time.Hour)).ID
+	soon := f.submit(due(30*time.Second), lane(jobs.Batch), tenant("globex")).ID
+	late := f.submit(due(time.Second)).ID
+	f.clock.Advance(time.Second)
+	f.same("before any is due", []jobs.ID(nil), f.lendsDue(10, 28*time.Second))
+	f.same("at most as many as wanted", []jobs.ID{soon, later[0]}, f.lendsDue(2, 59*time.Second))
+	f.same("the same deadline by Seq", []jobs.ID{later[1]}, f.lendsDue(10, 59*time.Second))
+	f.same("none again", []jobs.ID(nil), f.lendsDue(10, 59*time.Second))
+	if j := f.get(late); j.State != jobs.Queued {
+		f.t.Errorf("a late job is %s, want it left to Sweep", j.State)
+	}
+	f.same("the others stay for every other call", []jobs.ID{far}, f.lendAll())
+	f.clock.Advance(time.Minute)
+	f.sweep() // every deadline that was looked at still counts
+	f.state(late, jobs.Expired)
+}
+
+func lendDueByCaps(f *fixture) {
+	f.bulkheads(jobs.Bulkhead{Tenant: "acme", MaxRunning: 1}, jobs.Bulkhead{Tenant: "shut", Paused: true})
+	capped := f.submitMany(2, due(time.Minute))
+	f.submit(due(time.Minute), tenant("shut"))
+	f.same("up to the cap", capped[:1], f.lendsDue(10, time.Minute))
+	f.bulkheads(jobs.Bulkhead{Tenant: "acme", MaxRunning: 2})
+	f.same("and on from there", capped[1:], f.lendsDue(10, time.Minute))
 }
 
 func lendMarksLost(f *fixture) {

@@ -101,6 +101,9 @@ func (d *duel) lend(t *rapid.T) {
 		Slots:  rapid.IntRange(1, 4).Draw(t, "slots"),
 		Lease:  oneOf(t, "lease", 0, time.Second, 5*time.Minute, 2*time.Hour),
 	}
+	if rarely(t, "what is due", 8) {
+		req.DueBy = d.clock.Now().Add(oneOf(t, "within", 0, time.Minute, time.Hour))
+	}
 	loans, ok := agree(d, "lend", func(_ int, s *side) ([]jobs.Loan, error) { return s.Lend(d.Context(), req) })
 	if ok {
 		d.lentOut(loans)

@@ -1,6 +1,7 @@
 package memjobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -117,6 +118,9 @@ func (e *Engine) lendNow(ctx context.Context, req jobs.LendRequest) ([]jobs.Loan
 	now := e.now()
 	slots, _ := e.fleet(now)
 	e.sched.SetSlots(slots)
+	if !req.DueBy.IsZero() {
+		return e.lendDue(req, now), e.changed, nil
+	}
 	var loans []jobs.Loan
 	for len(loans) < req.Max {
 		lane, tenant, entry, ok := e.sched.Pick(now.UnixMilli())
@@ -132,6 +136,29 @@ func (e *Engine) lendNow(ctx context.Context, req jobs.LendRequest) ([]jobs.Loan
 		loans = append(loans, e.lend(r, req, now))
 	}
 	return loans, e.changed, nil
+}
+
+// lendDue lends the jobs whose deadlines are near, nearest first.
+func (e *Engine) lendDue(req jobs.LendRequest, now time.Time) []jobs.Loan {
+	var due []*row
+	for _, r := range e.store.jobs {
+		if j := &r.job; j.State == jobs.Queued && now.Before(j.DeadlineAt) && !j.DeadlineAt.After(req.DueBy) {
+			due = append(due, r)
+		}
+	}
+	slices.SortFunc(due, func(a, b *row) int {
+		return cmp.Or(a.job.DeadlineAt.Compare(b.job.DeadlineAt), cmp.Compare(a.job.Seq, b.job.Seq))
+	})
+	var loans []jobs.Loan
+	for _, r := range due {
+		if len(loans) == req.Max {
+			break
+		}
+		if _, ok := e.sched.Take(r.job.Lane, r.job.Tenant, r.job.Seq); ok {
+			loans = append(loans, e.lend(r, req, now))
+		}
+	}
+	return loans
 }
 
 // lend makes a loan of a job that the scheduler picked.

@@ -125,6 +125,9 @@ func (t *tx) lend(wt *waiter) error {
 	now := t.now()
 	slots, _ := t.w.e.fleet.sum(now)
 	t.sched.SetSlots(slots)
+	if !wt.req.DueBy.IsZero() {
+		return t.lendDue(wt, now)
+	}
 	for expired := 0; len(wt.lent) < wt.req.Max; {
 		lane, tenant, picked, ok := t.sched.Pick(now.UnixMilli())
 		if !ok {
@@ -150,6 +153,43 @@ func (t *tx) lend(wt *waiter) error {
 			wt.more = len(wt.lent) == 0
 			return nil
 		}
+	}
+	return nil
+}
+
+// lendDue lends the waiting jobs whose deadlines are near, nearest first. All
+// that it looks at stays among the deadlines.
+func (t *tx) lendDue(wt *waiter, now time.Time) error {
+	var seen []due
+	defer func() {
+		for _, d := range seen {
+			t.deadlines.add(d.at, d.seq)
+		}
+	}()
+	for len(wt.lent) < wt.req.Max && len(seen) < jobs.MaxSweep {
+		d, ok := t.deadlines.next(millis(wt.req.DueBy))
+		if !ok {
+			return nil
+		}
+		seen = append(seen, d)
+		if d.at <= millis(now) || !t.live.has(d.seq) || t.runningSeq[d.seq] != nil {
+			continue
+		}
+		r, err := t.loadSeq(d.seq)
+		if err != nil {
+			return err
+		}
+		if r.job.State != jobs.Queued || millis(r.job.DeadlineAt) != d.at {
+			continue
+		}
+		if _, ok := t.sched.Take(r.job.Lane, r.job.Tenant, d.seq); !ok {
+			continue
+		}
+		l, err := t.lendOne(r, wt.req, now)
+		if err != nil {
+			return err
+		}
+		wt.lent = append(wt.lent, l)
 	}
 	return nil
 }
