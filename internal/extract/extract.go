@@ -103,6 +103,8 @@ type Answer struct {
 	Signal tiers.Signal
 	// Judged is the zero value for a call that gave no content.
 	Judged
+	// limit is how long the answer could be, in tokens.
+	limit int
 }
 
 // overhead is what a request costs beside its texts, in tokens.
@@ -130,32 +132,21 @@ func (t *Task) Call(ctx context.Context, model int, raise bool) Answer {
 }
 
 // Repair shows a model a wrong answer again with what is wrong with it, once.
+// The limit on the answer stays as it was: the corrected one is about as long.
 func (t *Task) Repair(ctx context.Context, model int, wrong Answer) Answer {
 	m := t.extractor.models[model]
-	return t.ask(ctx, m, RepairMessages(t.messages, wrong.Signal.Content, wrong.Judged), m.MaxOutput)
+	return t.ask(ctx, m, RepairMessages(t.messages, wrong.Signal.Content, wrong.Judged), max(wrong.limit, m.MaxOutput))
 }
 
 func (t *Task) ask(ctx context.Context, m Model, messages []wire.Message, limit int) Answer {
 	s := m.Caller.Call(ctx, wire.Request{
 		Messages: messages, SchemaName: t.schema.Name(), Schema: t.schema.JSON(), MaxTokens: limit,
 	})
-	a := Answer{Signal: s}
-	if s.Content != "" && s.Refusal == "" && s.FinishReason == "stop" {
+	a := Answer{Signal: settle(s, messages, limit), limit: limit}
+	if s.Whole() {
 		a.Judged = t.judge(s.Content, m.Tier)
 	}
-	if !s.UsageKnown && s.Content != "" {
-		a.Signal.Usage = t.estimate(messages, s.Content)
-	}
 	return a
-}
-
-// estimate stands in for the usage that a provider did not report.
-func (t *Task) estimate(messages []wire.Message, content string) jobs.Usage {
-	u := jobs.Usage{InputTokens: overhead, OutputTokens: EstimateTokens(content)}
-	for _, m := range messages {
-		u.InputTokens += EstimateTokens(m.Content)
-	}
-	return u
 }
 
 // grounder returns a grounder for one answer.

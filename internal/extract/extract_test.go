@@ -3,9 +3,11 @@ package extract_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -340,11 +342,62 @@ func TestOnlyAWholeAnswerIsJudged(t *testing.T) {
 	}
 }
 
-func TestUsageIsEstimatedWhereTheProviderGivesNone(t *testing.T) {
+func TestEveryWordForAWholeAnswerIsJudged(t *testing.T) {
 	t.Parallel()
-	a := answer(t, 1, invoice, pages(page), whole)
-	if a.Signal.UsageKnown || a.Signal.Usage.InputTokens < 300 || a.Signal.Usage.OutputTokens < 100 {
-		t.Errorf("usage %+v", a.Signal.Usage)
+	classifier, err := tiers.NewClassifier("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range []string{"stop", "STOP", "end_turn", "stop_sequence", "eos", "eos_token"} {
+		s := tiers.Signal{Status: 200, Phase: tiers.PhaseDone, Content: "no object", FinishReason: reason}
+		e := extractor(t, extract.Model{Tier: 1, Caller: &script{signals: []tiers.Signal{s}}})
+		a := prepare(t, e, invoice, pages(page)).Call(t.Context(), 0, false)
+		if v := classifier.Classify(a.Signal, a.Judgement, time.Time{}); v.Class != tiers.ClassBadJSON {
+			t.Errorf("%s: class %q, want bad_json: the answer stood unjudged", reason, v.Class)
+		}
+	}
+}
+
+func TestUsageIsSettledAtAnEstimateWhereNoneCanBeBelieved(t *testing.T) {
+	t.Parallel()
+	good := tiers.Signal{Status: 200, Phase: tiers.PhaseDone, Content: whole, FinishReason: "stop", UsageKnown: true}
+	with := func(in, out int) tiers.Signal {
+		s := good
+		s.Usage = jobs.Usage{InputTokens: in, OutputTokens: out}
+		return s
+	}
+	missing := good
+	missing.UsageKnown = false
+	broken := errors.New("broken")
+	tests := []struct {
+		name    string
+		signal  tiers.Signal
+		known   bool
+		in, out bool // whether anything is counted
+		asGiven bool
+	}{
+		{"plausible", with(700, 90), true, true, true, true},
+		{"missing", missing, false, true, true, false},
+		{"a million times too much in", with(700_000_000, 90), false, true, true, false},
+		{"a million times too much out", with(700, 90_000_000), false, true, true, false},
+		{"nothing in", with(0, 90), false, true, true, false},
+		{"refused", tiers.Signal{Status: 429, Phase: tiers.PhaseDone, Body: []byte("{}")}, false, false, false, true},
+		{"never sent", tiers.Signal{Phase: tiers.PhaseConnect, Err: broken}, false, false, false, true},
+		{"sent and never answered", tiers.Signal{Phase: tiers.PhaseWait, Err: broken}, false, true, false, false},
+		{"cut", tiers.Signal{Status: 200, Phase: tiers.PhaseRead, Err: broken, Body: []byte(`{"choices":[{"mess`)}, false, true, true, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := extractor(t, extract.Model{Tier: 1, Caller: &script{signals: []tiers.Signal{tt.signal}}})
+			got := prepare(t, e, invoice, pages(page)).Call(t.Context(), 0, false).Signal
+			if got.UsageKnown != tt.known || got.Usage.InputTokens > 0 != tt.in || got.Usage.OutputTokens > 0 != tt.out {
+				t.Errorf("known %v, usage %+v", got.UsageKnown, got.Usage)
+			}
+			if tt.asGiven != (got.Usage == tt.signal.Usage) || got.Usage.InputTokens > 2000 || got.Usage.OutputTokens > 1000 {
+				t.Errorf("usage %+v, reported %+v", got.Usage, tt.signal.Usage)
+			}
+		})
 	}
 }
 
@@ -365,8 +418,8 @@ func TestARepairShowsTheAnswerAndWhatIsWrongWithIt(t *testing.T) {
 				t.Errorf("judged %+v", a.Judgement)
 			}
 			call, repair := model.requests[0], model.requests[1]
-			if call.MaxTokens != 1800 || repair.MaxTokens != 900 {
-				t.Errorf("limits %d and %d, want the first doubled", call.MaxTokens, repair.MaxTokens)
+			if call.MaxTokens != 1800 || repair.MaxTokens != 1800 {
+				t.Errorf("limits %d and %d, want both doubled", call.MaxTokens, repair.MaxTokens)
 			}
 			if len(repair.Messages) != 4 || !cmp.Equal(call.Messages, repair.Messages[:2]) || repair.Messages[2] != (wire.Message{Role: "assistant", Content: tt.first}) {
 				t.Fatalf("messages %+v", repair.Messages)

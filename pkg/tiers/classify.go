@@ -205,6 +205,12 @@ func contentClass(s Signal, j Judgement) jobs.Class {
 	if s.Refusal != "" {
 		return ClassRefusal
 	}
+	if endedByItself(s.FinishReason) {
+		if s.Content == "" {
+			return ClassEmpty
+		}
+		return j.class()
+	}
 	switch strings.ToLower(s.FinishReason) {
 	case "content_filter", "content_filtered", "safety":
 		return ClassPolicy
@@ -214,11 +220,6 @@ func contentClass(s Signal, j Judgement) jobs.Class {
 		return ClassTruncated
 	case "model_context_window_exceeded":
 		return ClassTooLong
-	case "stop", "end_turn", "stop_sequence", "eos", "eos_token":
-		if s.Content == "" {
-			return ClassEmpty
-		}
-		return j.class()
 	default:
 		if s.Content == "" && s.FinishReason == "" {
 			return ClassEmpty

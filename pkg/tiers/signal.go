@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -147,6 +148,25 @@ type Signal struct {
 	// UsageKnown is false when the answer carried no usage and Usage is an
 	// estimate.
 	UsageKnown bool
+}
+
+// Whole reports whether the call brought content that the model ended by
+// itself, so that it is worth a look. An answer that is not whole is never
+// judged: the classifier says by its finish reason what became of it.
+func (s Signal) Whole() bool {
+	return s.Err == nil && s.Phase == PhaseDone && 200 <= s.Status && s.Status < 300 &&
+		s.Content != "" && s.Refusal == "" && endedByItself(s.FinishReason)
+}
+
+// endedByItself reports whether a finish reason says that the model had said
+// all. Servers that speak chat completions bring words of their own.
+func endedByItself(reason string) bool {
+	switch strings.ToLower(reason) {
+	case "stop", "end_turn", "stop_sequence", "eos", "eos_token":
+		return true
+	default:
+		return false
+	}
 }
 
 // Fault is what validation found wrong with the content of an answer.

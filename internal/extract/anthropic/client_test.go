@@ -1,0 +1,249 @@
+package anthropic_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluicehq/sluice/internal/extract/anthropic"
+	"github.com/sluicehq/sluice/internal/extract/wire"
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/tiers"
+)
+
+const canary = "sk-canary-0123456789"
+
+// t0 is when the calls of the tests end.
+var t0 = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
+
+// serve answers every request with status and body, and keeps the last one.
+func serve(t testing.TB, status int, body string, header http.Header) (base string, last func() (*http.Request, string)) {
+	t.Helper()
+	var got *http.Request
+	var sent []byte
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent, _ = io.ReadAll(r.Body)
+		got = r
+		for name, values := range header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, func() (*http.Request, string) { return got, string(sent) }
+}
+
+func client(t testing.TB, c wire.Config) *wire.Client {
+	t.Helper()
+	if c.Model == "" {
+		c.Model = "large"
+	}
+	cl, err := anthropic.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
+}
+
+var ask = wire.Request{
+	Messages: []wire.Message{
+		{Role: "system", Content: "be exact"}, {Role: "user", Content: "read this"},
+		{Role: "assistant", Content: "{}"}, {Role: "user", Content: "mend it"},
+	},
+	SchemaName: "invoice@1", Schema: json.RawMessage(`{"type":"object"}`), MaxTokens: 100,
+}
+
+const talk = `"system":"be exact","messages":[{"role":"user","content":"read this"},{"role":"assistant","content":"{}"},{"role":"user","content":"mend it"}]`
+
+func TestCallSendsOneMessage(t *testing.T) {
+	t.Parallel()
+	toolForm := `,"tools":[{"name":"give_values","description":"Takes the values of the document.","input_schema":{"type":"object"}}],` +
+		`"tool_choice":{"type":"tool","name":"give_values","disable_parallel_tool_use":true}`
+	tests := []struct {
+		name   string
+		format wire.Format
+		change func(*wire.Request)
+		want   string
+	}{
+		{"tool by default", "", nil, `{"model":"large","max_tokens":100,` + talk + toolForm + `}`},
+		{"schema", wire.FormatSchema, nil, `{"model":"large","max_tokens":100,` + talk + `,"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}`},
+		{"none", wire.FormatNone, nil, `{"model":"large","max_tokens":100,` + talk + `}`},
+		{"no schema", "", func(r *wire.Request) { r.Schema = nil }, `{"model":"large","max_tokens":100,` + talk + `}`},
+		{"a limit is always given", wire.FormatNone, func(r *wire.Request) { r.MaxTokens = 0 }, `{"model":"large","max_tokens":4096,` + talk + `}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			base, last := serve(t, 200, `{}`, nil)
+			r := ask
+			if tt.change != nil {
+				tt.change(&r)
+			}
+			client(t, wire.Config{BaseURL: base, APIKey: canary, Format: tt.format}).Call(t.Context(), r)
+			req, body := last()
+			if diff := cmp.Diff(tt.want, body); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			if req.URL.Path != "/v1/messages" || req.Header.Get("X-Api-Key") != canary || req.Header.Get("Authorization") != "" ||
+				req.Header.Get("Anthropic-Version") != "2023-06-01" || req.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s with %v", req.URL.Path, req.Header)
+			}
+		})
+	}
+}
+
+func TestTheVersionInTheAddressMayBeLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, tail := range []string{"", "/", "/v1", "/v1/"} {
+		base, last := serve(t, 200, `{}`, nil)
+		client(t, wire.Config{BaseURL: base + tail}).Call(t.Context(), ask)
+		if r, _ := last(); r.URL.Path != "/v1/messages" || r.Header.Get("X-Api-Key") != "" {
+			t.Errorf("base with %q: %s, key %q", tail, r.URL.Path, r.Header.Get("X-Api-Key"))
+		}
+	}
+	if _, err := anthropic.New(wire.Config{BaseURL: "https://host", Model: "m", Format: wire.FormatObject}); err == nil {
+		t.Error("json_object is taken, and the API has no such format")
+	}
+}
+
+func TestAnswersOfEveryShapeAreReadWithoutJudgement(t *testing.T) {
+	t.Parallel()
+	known := jobs.Usage{InputTokens: 11, OutputTokens: 3}
+	tests := []struct {
+		name, body string
+		want       tiers.Signal
+	}{
+		{"the tool's input", `{"type":"message","model":"large-20260101","content":[{"type":"text","text":"Here."},{"type":"tool_use","id":"t","name":"give_values","input":{"total":1.50}}],"stop_reason":"tool_use","usage":{"input_tokens":11,"output_tokens":3}}`,
+			tiers.Signal{Content: `{"total":1.50}`, FinishReason: "end_turn", ServedModel: "large-20260101", Usage: known, UsageKnown: true}},
+		{"text", `{"type":"message","content":[{"type":"thinking","thinking":"…"},{"type":"text","text":"{"},{"type":"text","text":"}"}],"stop_reason":"end_turn","usage":{"input_tokens":11,"output_tokens":3}}`,
+			tiers.Signal{Content: "{}", FinishReason: "end_turn", Usage: known, UsageKnown: true}},
+		{"what the cache holds is input too", `{"content":[{"type":"text","text":"x"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"cache_creation_input_tokens":4,"cache_read_input_tokens":6,"output_tokens":3}}`,
+			tiers.Signal{Content: "x", FinishReason: "end_turn", Usage: known, UsageKnown: true}},
+		{"a tool nobody asked for", `{"content":[{"type":"tool_use","name":"other","input":{"a":1}}],"stop_reason":"tool_use","usage":{}}`,
+			tiers.Signal{FinishReason: "tool_use"}},
+		{"the tool called twice", `{"content":[{"type":"tool_use","name":"give_values","input":{"a":1}},{"type":"tool_use","name":"give_values","input":{"a":2}}],"stop_reason":"tool_use"}`,
+			tiers.Signal{Content: "{\"a\":1}\n{\"a\":2}", FinishReason: "end_turn"}},
+		{"the tool's input cut by the limit", `{"content":[{"type":"tool_use","name":"give_values","input":{"a":1}}],"stop_reason":"max_tokens"}`,
+			tiers.Signal{Content: `{"a":1}`, FinishReason: "max_tokens"}},
+		{"refusal", `{"content":[],"stop_reason":"refusal","usage":{"input_tokens":11,"output_tokens":3}}`,
+			tiers.Signal{FinishReason: "refusal", Usage: known, UsageKnown: true}},
+		{"window exceeded", `{"content":[{"type":"text","text":"{"}],"stop_reason":"model_context_window_exceeded"}`,
+			tiers.Signal{Content: "{", FinishReason: "model_context_window_exceeded"}},
+		{"content as a bare string", `{"content":"{}","stop_reason":"end_turn"}`, tiers.Signal{Content: "{}", FinishReason: "end_turn"}},
+		{"absurd usage", `{"content":"x","stop_reason":"end_turn","usage":{"input_tokens":1,"cache_read_input_tokens":9000000000000000000,"output_tokens":3}}`,
+			tiers.Signal{Content: "x", FinishReason: "end_turn"}},
+		{"error inside 200", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, tiers.Signal{}},
+		{"html", `<html>login</html>`, tiers.Signal{}},
+		{"empty", ``, tiers.Signal{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			base, _ := serve(t, 200, tt.body, nil)
+			got := client(t, wire.Config{BaseURL: base}).Call(t.Context(), ask)
+			tt.want.Status, tt.want.Phase, tt.want.AskedModel = 200, tiers.PhaseDone, "large"
+			tt.want.Header, tt.want.Body = got.Header, []byte(tt.body)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFailuresGetTheirVerdict goes the whole way from the wire to the class.
+func TestFailuresGetTheirVerdict(t *testing.T) {
+	t.Parallel()
+	classifier, err := tiers.NewClassifier("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		status int
+		body   string
+		want   jobs.Class
+	}{
+		{"overloaded", 529, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, tiers.ClassOverload},
+		{"overloaded inside 200", 200, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, tiers.ClassOverload},
+		{"rate", 429, `{"type":"error","error":{"type":"rate_limit_error","message":"limit"}}`, tiers.ClassRate},
+		{"key", 401, `{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}`, tiers.ClassAuth},
+		{"too many bytes", 413, `<html>413</html>`, tiers.ClassTooBig},
+		{"refusal", 200, `{"type":"message","content":[],"stop_reason":"refusal"}`, tiers.ClassRefusal},
+		{"cut by the limit", 200, `{"type":"message","content":[{"type":"text","text":"{"}],"stop_reason":"max_tokens"}`, tiers.ClassTruncated},
+		{"window exceeded", 200, `{"type":"message","content":[{"type":"text","text":"{"}],"stop_reason":"model_context_window_exceeded"}`, tiers.ClassTooLong},
+		{"another tool", 200, `{"type":"message","content":[{"type":"tool_use","name":"x","input":{}}],"stop_reason":"tool_use"}`, tiers.ClassOddStop},
+		{"paused", 200, `{"type":"message","content":[],"stop_reason":"pause_turn"}`, tiers.ClassOddStop},
+		{"nothing said", 200, `{"type":"message","content":[],"stop_reason":"end_turn"}`, tiers.ClassEmpty},
+		{"fine", 200, `{"type":"message","content":[{"type":"tool_use","name":"give_values","input":{}}],"stop_reason":"tool_use"}`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{"Anthropic-Ratelimit-Requests-Remaining": {"0"}, "Request-Id": {"req_1"}, "Set-Cookie": {"a=b"}}
+			base, _ := serve(t, tt.status, tt.body, header)
+			s := client(t, wire.Config{BaseURL: base}).Call(t.Context(), ask)
+			if got := classifier.Classify(s, tiers.Judgement{}, t0); got.Class != tt.want {
+				t.Errorf("class %q, want %q", got.Class, tt.want)
+			}
+			if s.Header.Get("Anthropic-Ratelimit-Requests-Remaining") != "0" || s.Header.Get("Request-Id") == "" || s.Header.Get("Set-Cookie") != "" {
+				t.Errorf("headers %v", s.Header)
+			}
+		})
+	}
+}
+
+func ExampleNew() {
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"type":"message","content":[{"type":"tool_use","name":"give_values","input":{"total":12.50}}],"stop_reason":"tool_use"}`)
+	}))
+	defer provider.Close()
+	client, err := anthropic.New(wire.Config{BaseURL: provider.URL, Model: "small"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+	s := client.Call(context.Background(), wire.Request{Messages: []wire.Message{{Role: "user", Content: "…"}}})
+	fmt.Println(s.Status, s.Content, s.FinishReason)
+	// Output: 200 {"total":12.50} end_turn
+}
+
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{
+		`{"content":[{"type":"tool_use","name":"give_values","input":{"a":[]}}],"stop_reason":"tool_use","usage":{"input_tokens":1}}`,
+		`{"content":{"type":"text"},"usage":[]}`, `{"content":[null],"stop_reason":null}`, `{"type":"error"}`, `null`,
+	} {
+		f.Add([]byte(s))
+	}
+	var body []byte
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }))
+	f.Cleanup(s.Close)
+	cl := client(f, wire.Config{BaseURL: s.URL})
+	classifier, err := tiers.NewClassifier("")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		body = b
+		got := cl.Call(t.Context(), ask)
+		if got.Err != nil || got.Status != 200 || !bytes.Equal(got.Body, b) {
+			t.Fatalf("%v, status %d", got.Err, got.Status)
+		}
+		if got.Usage.InputTokens < 0 || got.Usage.OutputTokens < 0 {
+			t.Errorf("usage %+v", got.Usage)
+		}
+		if v := classifier.Classify(got, tiers.Judgement{}, t0); v.OK() && got.Content == "" {
+			t.Errorf("an answer without content stands: %+v", v)
+		}
+	})
+}
