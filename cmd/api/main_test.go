@@ -9,9 +9,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,8 +28,17 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == document.ChildArg {
 		os.Exit(document.RunChild(context.Background(), os.Stdin, os.Stdout))
 	}
+	if os.Getenv(asProgram) != "" {
+		_ = os.Unsetenv(asProgram)
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	}
 	goleak.VerifyTestMain(m)
 }
+
+// asProgram is a variable that makes the test binary be the program.
+const asProgram = "TEST_AS_PROGRAM"
 
 // patience bounds the waits; it is reached only by a failure.
 const patience = 60 * time.Second
@@ -72,36 +84,107 @@ func freeAddress(t *testing.T) string {
 // ready.
 func start(t *testing.T, args []string, environ ...string) *instance {
 	t.Helper()
-	p := &instance{t: t, addr: freeAddress(t), admin: freeAddress(t), dir: filepath.Join(t.TempDir(), "data"), log: &safeBuffer{}}
-	environ = append([]string{
+	return newInstance(t).start(args, environ...)
+}
+
+// newInstance chooses addresses and a directory.
+func newInstance(t *testing.T) *instance {
+	t.Helper()
+	return &instance{t: t, addr: freeAddress(t), admin: freeAddress(t), dir: filepath.Join(t.TempDir(), "data"), log: &safeBuffer{}}
+}
+
+// environ is the environment of an instance.
+func (p *instance) environ(more ...string) []string {
+	return append([]string{
 		"SLUICE_ADDR=" + p.addr, "SLUICE_ADMIN_ADDR=" + p.admin, "SLUICE_DATA_DIR=" + p.dir, "SLUICE_LOG__LEVEL=trace",
-		"SLUICE_DOCUMENT__CACHE_DIR=" + compiledParser(t),
-	}, environ...)
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		"SLUICE_DOCUMENT__CACHE_DIR=" + compiledParser(p.t),
+	}, more...)
+}
+
+// start runs the program. After stop it may be called again, on what the run
+// before has left.
+func (p *instance) start(args []string, environ ...string) *instance {
+	p.t.Helper()
+	environ = p.environ(environ...)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(p.t.Context()))
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, args, environ, p.log, p.log) }()
 	p.stop = sync.OnceValue(func() int { cancel(); return <-code })
-	t.Cleanup(func() {
-		if got := p.stop(); got != exitOK {
-			t.Errorf("exit code %d\n%s", got, p.log)
+	stop := p.stop
+	p.t.Cleanup(func() {
+		if got := stop(); got != exitOK {
+			p.t.Errorf("exit code %d\n%s", got, p.log)
 		}
-		if t.Failed() {
-			t.Log(p.log)
+		if p.t.Failed() {
+			p.t.Log(p.log)
 		}
 	})
+	p.untilReady(code)
+	return p
+}
+
+// untilReady waits until the program is ready, or has ended with a code.
+func (p *instance) untilReady(code chan int) {
+	p.t.Helper()
 	deadline := time.Now().Add(patience)
 	for p.get("/readyz", nil) != http.StatusOK {
 		if time.Now().After(deadline) {
-			t.Fatalf("not ready\n%s", p.log)
+			p.t.Fatalf("not ready\n%s", p.log)
 		}
 		select {
 		case c := <-code:
 			code <- c
-			t.Fatalf("ended at start with code %d\n%s", c, p.log)
+			p.t.Fatalf("ended at start with code %d\n%s", c, p.log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return p
+}
+
+// spawn runs the program as a process of its own, which kill ends with
+// SIGKILL.
+func (p *instance) spawn(environ ...string) (kill func()) {
+	p.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	// The process ends by kill and not with the test's context, which ends
+	// before cleanups.
+	cmd := exec.CommandContext(context.WithoutCancel(p.t.Context()), self)
+	cmd.Env = append(p.environ(environ...), asProgram+"=1", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"))
+	cmd.Stdout, cmd.Stderr = p.log, p.log
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	code := make(chan int, 1)
+	go func() {
+		_ = cmd.Wait() // it is killed
+		code <- cmd.ProcessState.ExitCode()
+	}()
+	kill = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		<-code
+	})
+	p.t.Cleanup(func() {
+		kill()
+		if p.t.Failed() {
+			p.t.Log(p.log)
+		}
+	})
+	p.untilReady(code)
+	return kill
+}
+
+// eventually waits for a condition.
+func (p *instance) eventually(what string, holds func() bool) {
+	p.t.Helper()
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s: not within %s", what, patience)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
 }
 
 // compiledParser is a cache that tests share: compiling takes seconds.

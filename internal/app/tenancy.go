@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	"github.com/rs/zerolog"
+
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/httpapi"
 	"github.com/sluicehq/sluice/internal/tenants"
@@ -39,7 +41,11 @@ func seedsOf(c config.Config) []tenants.Seed {
 func (s *process) tenantEvents() tenants.Events {
 	return tenants.Events{
 		Changed: func(t tenants.Tenant) {
-			s.Log.Info().Str("tenant", t.Name).Int64("version", t.Version).Int("weight", t.Weight).Int("max_running", t.MaxRunning).
+			level := zerolog.InfoLevel
+			if s.tenants == nil {
+				level = zerolog.DebugLevel // all are read at start
+			}
+			s.Log.WithLevel(level).Str("tenant", t.Name).Int64("version", t.Version).Int("weight", t.Weight).Int("max_running", t.MaxRunning).
 				Int("max_queued", t.MaxQueued).Bool("paused", t.Pause != nil).Bool("edited", t.Edited).Msg("tenant")
 		},
 		Deleted: func(name string) { s.Log.Info().Str("tenant", name).Msg("tenant removed") },
