@@ -131,8 +131,8 @@ func TestALossHalvesWhatARouteCarriesOnce(t *testing.T) {
 	now = now.Add(time.Second)
 	p, _ := l.Reserve(wide, tiers.PoolProd, 1, now)
 	p.Settle(refused(tiers.ClassRamp), jobs.Usage{}, now)
-	if n := l.Carries(wide, tiers.PoolProd, now); n != 1 {
-		t.Errorf("after a loss of the only call the route carries %d, want 1", n)
+	if n := l.Carries(wide, tiers.PoolProd, now); n != 4 {
+		t.Errorf("after the loss of a later call the route carries %d, want 4", n)
 	}
 }
 
