@@ -1,0 +1,70 @@
+package asynqjobs
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/jobs/asynqjobs/redistest"
+)
+
+func TestAWriteIsAnsweredOnceEnoughReplicasHaveIt(t *testing.T) {
+	t.Parallel()
+	primary := redistest.Start(t, redistest.Settings{})
+	replica := redistest.Start(t, redistest.Settings{ReplicaOf: primary.Addr()})
+	conn := dial(t, primary.URL())
+	conn.AddHook(replicated{client: conn, replicas: 1, within: 30 * time.Second})
+	store := redis.NewScript(`redis.call("SET", KEYS[1], ARGV[1]) return 1`)
+	copied := dial(t, replica.URL())
+	for _, key := range []string{"one", "two"} {
+		if _, err := store.Run(t.Context(), conn, []string{key}, "v").Result(); err != nil {
+			t.Fatal(err)
+		}
+		if got := copied.Get(t.Context(), key).Val(); got != "v" {
+			t.Errorf("answered before the replica has %s: it has %q", key, got)
+		}
+	}
+	_, err := conn.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		p.Get(t.Context(), "one")
+		store.EvalSha(t.Context(), p, []string{"three"}, "v")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := copied.Get(t.Context(), "three").Val(); got != "v" {
+		t.Errorf("answered before the replica has three: it has %q", got)
+	}
+}
+
+func TestAWriteThatReplicasMissIsUnavailable(t *testing.T) {
+	t.Parallel()
+	primary := redistest.Start(t, redistest.Settings{})
+	replica := redistest.Start(t, redistest.Settings{ReplicaOf: primary.Addr()})
+	if _, err := newGuard(t.Context(), dial(t, primary.URL()), guardConfig{replicas: 2}); err == nil || !strings.Contains(err.Error(), "2 replicas") {
+		t.Errorf("at the start: %v", err)
+	}
+	conn := dial(t, primary.URL())
+	conn.AddHook(replicated{client: conn, replicas: 1, within: 50 * time.Millisecond})
+	replica.Pause(t)
+	defer replica.Continue(t)
+	store := redis.NewScript(`return redis.call("SET", KEYS[1], ARGV[1])`)
+	if err := store.Eval(t.Context(), conn, []string{"k"}, "v").Err(); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("alone: %v", err)
+	}
+	cmds, err := conn.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		store.EvalSha(t.Context(), p, []string{"k"}, "v")
+		p.Get(t.Context(), "k")
+		return nil
+	})
+	if !errors.Is(err, jobs.ErrUnavailable) || !errors.Is(cmds[0].Err(), jobs.ErrUnavailable) || cmds[1].Err() != nil {
+		t.Errorf("in a pipeline: %v; %v", err, cmds)
+	}
+	if err := conn.Get(t.Context(), "k").Err(); err != nil {
+		t.Errorf("a read waits for nobody: %v", err)
+	}
+}
