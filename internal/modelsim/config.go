@@ -29,12 +29,15 @@ type Config struct {
 	// Models lists the models that exist; a call for another one is answered
 	// with 404 model_not_found. Empty: every name is served.
 	Models []Model
-	// APIKeys lists the bearer keys that are let in; others get 401. Empty:
-	// every caller is let in.
+	// APIKeys lists the keys that are let in; others get 401. Empty: every
+	// caller is let in.
 	APIKeys []string
 	// TenantHeader is the request header that names the tenant. Default
-	// "X-Tenant". Without it the request's "user" field names the tenant.
+	// "X-Tenant". Without it Tenants or the request's user field names the
+	// tenant.
 	TenantHeader string
+	// Tenants names tenants by their API keys.
+	Tenants map[string]string
 	// MaxBody is the largest request body in bytes; a larger one gets 413.
 	// Default [DefaultMaxBody].
 	MaxBody int64
@@ -58,6 +61,14 @@ type Model struct {
 	// InputPrice and OutputPrice are millionths of a US dollar for a million
 	// tokens.
 	InputPrice, OutputPrice int64
+	// RequestsPerMinute and TokensPerMinute are the provider's limits, counted
+	// over the last minute when a call arrives: its prompt and the longest
+	// answer that it allows. A call above them gets 429 with the time until it
+	// fits. 0 is unbounded.
+	RequestsPerMinute, TokensPerMinute int
+	// MaxInFlight is how many calls may be open at once; more get 429 without
+	// a time. 0 is unbounded.
+	MaxInFlight int
 	// Latency passes before every answer of this model, in addition to the
 	// reply's own Delay.
 	Latency time.Duration

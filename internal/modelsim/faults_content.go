@@ -11,7 +11,7 @@ func EmptyBody() Reply { return Reply{Kind: "empty_body", Raw: true} }
 // ErrorIn200 is an overload error inside a 200.
 func ErrorIn200() Reply {
 	r := Overloaded()
-	r.Kind, r.Status = "error_in_200", 200
+	r.Kind, r.Status, r.MessagesStatus = "error_in_200", 200, 200
 	return r
 }
 
@@ -36,6 +36,10 @@ func WrongSchema() Reply { return Spoiled(SpoilWrongSchema) }
 
 // Ungrounded is valid under the schema, but its values are not the document's.
 func Ungrounded() Reply { return Spoiled(SpoilUngrounded) }
+
+// Wrong is the good answer but for these values at its top level: a field that
+// is not in the document, or what the document's own instructions ask for.
+func Wrong(values map[string]any) Reply { return Reply{Kind: "wrong", Set: values} }
 
 // Fenced is the good answer inside a Markdown code fence.
 func Fenced() Reply { return Spoiled(SpoilFence) }

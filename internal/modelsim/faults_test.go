@@ -35,6 +35,9 @@ func TestErrorRepliesHaveTheShapesOfProviders(t *testing.T) {
 		"no_model":           {modelsim.NoModel(), 404, []string{`"code":"model_not_found"`}},
 		"too_long":           {modelsim.TooLong(), 400, []string{`"code":"context_length_exceeded"`}},
 		"too_long_flat":      {modelsim.TooLongFlat(), 400, []string{`"code":400`, `"object":"error"`, "maximum context length"}},
+		"too_long_sglang":    {modelsim.TooLongSGLang(), 400, []string{`"object":"error"`, "longer than the model's context length"}},
+		"too_long_together":  {modelsim.TooLongTogether(), 403, []string{"input tokens and max_tokens"}},
+		"spend_limit":        {modelsim.SpendLimit(), 400, []string{"usage limits"}},
 		"too_big":            {modelsim.TooBig(), 413, []string{"<html>"}},
 		"bad_request":        {modelsim.BadRequest(), 400, []string{`"type":"invalid_request_error"`}},
 		"content_policy":     {modelsim.ContentPolicy(), 400, []string{`"code":"content_policy_violation"`}},
@@ -270,6 +273,15 @@ func TestACutAnswerEndsBeforeItsPromisedLength(t *testing.T) {
 	_ = e.Close() // waits for the handler
 	if c := s.Calls()[0]; c.BytesOut != len(body) || c.ClientGone || c.Bill.OutputTokens == 0 {
 		t.Errorf("record is %+v", c)
+	}
+}
+
+func TestAConnectionCanEndWithoutAReply(t *testing.T) {
+	t.Parallel()
+	_, e := listen(t, modelsim.Config{Rules: []modelsim.Rule{modelsim.Always(modelsim.Match{From: 2}, modelsim.End())}})
+	mustPost(t, e, prompt("m", sample)) // leaves its connection in the pool
+	if _, _, err := post(t.Context(), e, prompt("m", sample)); !errors.Is(err, io.EOF) {
+		t.Errorf("caller got %v, want EOF", err)
 	}
 }
 

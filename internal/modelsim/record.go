@@ -4,9 +4,9 @@ import (
 	"time"
 )
 
-// Call is the record of one chat completion that reached the simulator. Requests
-// that are no valid completion (bad JSON, unknown key or model) are answered
-// but not recorded.
+// Call is the record of one request for an answer that reached the simulator,
+// those with a wrong key included. Requests that are no valid ones (bad JSON,
+// unknown model) are answered but not recorded.
 type Call struct {
 	// Seq is the order of arrival, from 1.
 	Seq int
@@ -14,8 +14,12 @@ type Call struct {
 	At time.Time
 	// Took is the time from At to the end of the reply; 0 while Open.
 	Took time.Duration
+	// API is the wire format of the call.
+	API API
 	// Model and Tenant are as the request named them.
 	Model, Tenant string
+	// Key is the [KeyName] of the API key.
+	Key string
 	// Document is the [DocumentHash] of the prompt.
 	Document string
 	// Number counts the calls of this model, tenant and document, from 1.
@@ -92,8 +96,9 @@ type callLog struct {
 type callKey struct{ model, tenant, document string }
 
 type modelTotal struct {
-	count int
-	bill  Bill
+	count  int
+	bill   Bill
+	limits limiter
 }
 
 func newCallLog(keep int) *callLog {

@@ -27,6 +27,9 @@ type Reply struct {
 	// EarlyHeaders or Cut, after these. On a connection in memory it is a
 	// plain close.
 	Reset bool
+	// End closes the connection in order instead of a reply, as a server does
+	// with a connection that was idle for too long.
+	End bool
 
 	// Status is the HTTP status; 0 is 200.
 	Status int
@@ -37,10 +40,17 @@ type Reply struct {
 	Body string
 	// Raw sends Body even when it is empty.
 	Raw bool
+	// MessagesStatus and MessagesBody are sent in place of Status and Body to
+	// callers of the [Messages] API; 0 leaves both as they are.
+	MessagesStatus int
+	MessagesBody   string
 
 	// Content replaces what the model says. Empty: it says what it reads in the
 	// document.
 	Content string
+	// Set puts values into the honest answer, in place of what the document
+	// says: one wrong field, or what a document's own instructions ask for.
+	Set map[string]any
 	// Spoil damages what the model says.
 	Spoil Spoil
 	// Refusal is set in message.refusal; the content is then null.
@@ -81,6 +91,21 @@ func (r Reply) WithHeader(name, value string) Reply {
 // Named returns r with another Kind for the records.
 func (r Reply) Named(kind string) Reply {
 	r.Kind = kind
+	return r
+}
+
+// forMessages returns r with another status and body for callers of the
+// messages API.
+func (r Reply) forMessages(status int, typ, message string) Reply {
+	r.MessagesStatus, r.MessagesBody = status, AnthropicError(status, typ, message).Body
+	return r
+}
+
+// on returns r as the callers of an API get it.
+func (r Reply) on(a API) Reply {
+	if a == Messages && r.MessagesStatus != 0 {
+		r.Status, r.Body = r.MessagesStatus, r.MessagesBody
+	}
 	return r
 }
 

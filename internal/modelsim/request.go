@@ -1,24 +1,21 @@
 package modelsim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
 )
 
-// request is the part of a chat completion request that the simulator reads.
+// request is what the simulator needs to know of a call, whatever the API.
 type request struct {
-	Model               string    `json:"model"`
-	Messages            []message `json:"messages"`
-	User                string    `json:"user"`
-	Stream              bool      `json:"stream"`
-	MaxTokens           int       `json:"max_tokens"`
-	MaxCompletionTokens int       `json:"max_completion_tokens"`
-	ResponseFormat      struct {
-		JSONSchema struct {
-			Schema json.RawMessage `json:"schema"`
-		} `json:"json_schema"`
-	} `json:"response_format"`
+	api      API
+	model    string
+	messages []message
+	user     string
+	limit    int             // the largest answer in tokens; 0 is unbounded
+	schema   json.RawMessage // of the answer; empty when none was asked for
+	tool     string          // the tool that the answer is to be given to; may be empty
 }
 
 type message struct {
@@ -54,27 +51,100 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parseRequest reads a request body. The error is safe to show to the caller.
-func parseRequest(body []byte) (request, error) {
+// parse reads a request body. The error is safe to show to the caller.
+func (a API) parse(body []byte) (request, error) {
 	var r request
-	if err := json.Unmarshal(body, &r); err != nil {
-		return request{}, errors.New("the body is not a valid chat completion request")
+	var stream bool
+	var err error
+	if a == Messages {
+		r, stream, err = parseMessages(body)
+	} else {
+		r, stream, err = parseCompletion(body)
 	}
 	switch {
-	case r.Model == "":
+	case err != nil:
+		return request{}, err
+	case r.model == "":
 		return request{}, errors.New("you must provide a model parameter")
-	case len(r.Messages) == 0:
+	case len(r.messages) == 0:
 		return request{}, errors.New("messages must not be empty")
-	case r.Stream:
+	case stream:
 		return request{}, errors.New("streaming is not supported")
 	}
 	return r, nil
 }
 
+func parseCompletion(body []byte) (r request, stream bool, err error) {
+	var w struct {
+		Model               string    `json:"model"`
+		Messages            []message `json:"messages"`
+		User                string    `json:"user"`
+		Stream              bool      `json:"stream"`
+		MaxTokens           int       `json:"max_tokens"`
+		MaxCompletionTokens int       `json:"max_completion_tokens"`
+		ResponseFormat      struct {
+			JSONSchema struct {
+				Schema json.RawMessage `json:"schema"`
+			} `json:"json_schema"`
+		} `json:"response_format"`
+	}
+	if json.Unmarshal(body, &w) != nil {
+		return r, false, errors.New("the body is not a valid chat completion request")
+	}
+	return request{
+		api: ChatCompletions, model: w.Model, messages: w.Messages, user: w.User,
+		limit: cmp.Or(w.MaxCompletionTokens, w.MaxTokens), schema: w.ResponseFormat.JSONSchema.Schema,
+	}, w.Stream, nil
+}
+
+func parseMessages(body []byte) (r request, stream bool, err error) {
+	var w struct {
+		Model     string    `json:"model"`
+		System    content   `json:"system"`
+		Messages  []message `json:"messages"`
+		Stream    bool      `json:"stream"`
+		MaxTokens int       `json:"max_tokens"`
+		Metadata  struct {
+			UserID string `json:"user_id"`
+		} `json:"metadata"`
+		Tools []struct {
+			Name        string          `json:"name"`
+			InputSchema json.RawMessage `json:"input_schema"`
+		} `json:"tools"`
+		ToolChoice struct {
+			Name string `json:"name"`
+		} `json:"tool_choice"`
+		OutputConfig struct {
+			Format struct {
+				Schema json.RawMessage `json:"schema"`
+			} `json:"format"`
+		} `json:"output_config"`
+	}
+	if json.Unmarshal(body, &w) != nil {
+		return r, false, errors.New("the body is not a valid messages request")
+	}
+	if w.MaxTokens <= 0 {
+		return r, false, errors.New("max_tokens: Field required")
+	}
+	r = request{
+		api: Messages, model: w.Model, user: w.Metadata.UserID, limit: w.MaxTokens,
+		schema: w.OutputConfig.Format.Schema, messages: w.Messages,
+	}
+	if w.System != "" && len(w.Messages) > 0 {
+		r.messages = append([]message{{Role: "system", Content: w.System}}, r.messages...)
+	}
+	for _, t := range w.Tools {
+		if t.Name != "" && t.Name == w.ToolChoice.Name {
+			r.tool, r.schema = t.Name, t.InputSchema
+		}
+	}
+	return r, w.Stream, nil
+}
+
 // prompt is the text of the first user message: the one with the document.
 // Repairs append messages behind it.
 func (r request) prompt() string {
-	for _, m := range r.Messages {
+	for _, m := range r.messages {
 		if m.Role == "user" {
 			return string(m.Content)
 		}
@@ -82,18 +152,10 @@ func (r request) prompt() string {
 	return ""
 }
 
-// limit is the largest answer in tokens; 0 is unbounded.
-func (r request) limit() int {
-	if r.MaxCompletionTokens > 0 {
-		return r.MaxCompletionTokens
-	}
-	return r.MaxTokens
-}
-
 // inputTokens estimates the size of the prompt.
 func (r request) inputTokens() int {
 	n := 0
-	for _, m := range r.Messages {
+	for _, m := range r.messages {
 		n += tokens(string(m.Content)) + 4
 	}
 	return n

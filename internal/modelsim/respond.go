@@ -2,7 +2,7 @@ package modelsim
 
 import (
 	"context"
-	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -17,6 +17,8 @@ type exchange struct {
 	log    *callLog
 	call   *Call
 	reply  Reply
+	// admitted is true for a call that counts against the model's limits.
+	admitted bool
 }
 
 // answer gives the reply and closes the record.
@@ -34,9 +36,9 @@ func (e *exchange) answer(w http.ResponseWriter, r *http.Request, req request, m
 	if !e.wait(r.Context(), model) {
 		return
 	}
-	if e.reply.Reset && !e.reply.Cut {
+	if (e.reply.Reset || e.reply.End) && !e.reply.Cut {
 		gone = false
-		reset(r.Context())
+		e.hangUp(r.Context())
 	}
 	if !e.reply.EarlyHeaders {
 		w.WriteHeader(e.reply.status())
@@ -54,15 +56,16 @@ func (e *exchange) answer(w http.ResponseWriter, r *http.Request, req request, m
 	finish()
 	_, _ = w.Write([]byte(body[last:]))
 	if e.reply.Cut {
-		e.cut(w, r)
+		flush(w)
+		e.hangUp(r.Context())
 	}
 }
 
-// cut ends the connection behind what was written.
-func (e *exchange) cut(w http.ResponseWriter, r *http.Request) {
-	flush(w)
-	if e.reply.Reset {
-		reset(r.Context())
+// hangUp closes the connection without another word: with a reset if the reply
+// asks for one, else in order.
+func (e *exchange) hangUp(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(*net.TCPConn); ok && e.reply.Reset {
+		_ = c.SetLinger(0) // closing a connection without linger time sends a reset
 	}
 	panic(http.ErrAbortHandler) // net/http's way to close the connection at once
 }
@@ -74,14 +77,14 @@ func (e *exchange) body(req request, model Model) (string, Bill) {
 	}
 	in := req.inputTokens()
 	if model.Window > 0 && in > model.Window {
-		e.reply = TooLong()
+		e.reply = TooLong().on(req.api)
 		return e.reply.Body, Bill{}
 	}
 	if e.reply.Hang {
 		return "", price(model, in, 0)
 	}
 	answer := e.complete(req, in)
-	return answer.json(), price(model, in, answer.outputTokens)
+	return answer.json(req.api), price(model, in, answer.outputTokens)
 }
 
 func price(m Model, in, out int) Bill {
@@ -94,6 +97,9 @@ func (e *exchange) wait(ctx context.Context, m Model) bool {
 	if e.reply.Hang {
 		<-ctx.Done()
 		return false
+	}
+	if !e.admitted {
+		return ctx.Err() == nil // a call that is turned away at the door never sees the model
 	}
 	return pause(ctx, m.Latency+e.reply.Delay)
 }
@@ -122,6 +128,9 @@ func (e *exchange) finish(sent int, gone bool, bill Bill) {
 	c.Took = s.cfg.Now().Sub(c.At)
 	t := e.log.modelTotal(c.Model)
 	t.bill = t.bill.plus(bill)
+	if e.admitted {
+		t.limits.inFlight--
+	}
 	last := *c
 	s.mu.Unlock()
 	s.cfg.Events.Done(last)
@@ -164,31 +173,11 @@ func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 // connKey is the context key under which an [Endpoint] keeps the connection.
 type connKey struct{}
 
-// reset ends the connection without a reply. Closing a TCP connection that has
-// no linger time sends a reset.
-func reset(ctx context.Context) {
-	if c, ok := ctx.Value(connKey{}).(*net.TCPConn); ok {
-		_ = c.SetLinger(0)
-	}
-	panic(http.ErrAbortHandler)
-}
-
-// completion is the response of a model, before it becomes JSON.
-type completion struct {
-	reply        Reply
-	id, model    string
-	created      int64
-	content      string
-	finish       string
-	inputTokens  int
-	outputTokens int
-}
-
 // complete builds the model's answer to req.
 func (e *exchange) complete(req request, in int) completion {
 	c := completion{
-		reply: e.reply, id: "chatcmpl-" + e.call.Document[:16] + "-" + strconv.Itoa(e.call.Number),
-		model: req.Model, created: e.call.At.Unix(), finish: "stop", inputTokens: in,
+		reply: e.reply, id: e.call.Document[:16] + "-" + strconv.Itoa(e.call.Number), tool: req.tool,
+		model: req.model, created: e.call.At.Unix(), finish: "stop", inputTokens: in,
 	}
 	if e.reply.ServedModel != "" {
 		c.model = e.reply.ServedModel
@@ -200,9 +189,11 @@ func (e *exchange) complete(req request, in int) completion {
 	case e.reply.Content != "":
 		c.content = e.reply.Content
 	default:
-		c.content = e.reply.Spoil.apply(e.server.words.answerTo(req))
+		honest := e.server.words.answerTo(req)
+		maps.Copy(honest, e.reply.Set)
+		c.content = e.reply.Spoil.apply(honest)
 	}
-	if limit := req.limit(); limit > 0 && tokens(c.content) > limit {
+	if limit := req.limit; limit > 0 && tokens(c.content) > limit {
 		c.content = strings.ToValidUTF8(c.content[:limit*bytesPerToken], "")
 		c.finish = "length"
 	}
@@ -211,40 +202,4 @@ func (e *exchange) complete(req request, in int) completion {
 		c.finish = e.reply.FinishReason
 	}
 	return c
-}
-
-// json is the response body.
-func (c completion) json() string {
-	out := map[string]any{
-		"id": c.id, "object": "chat.completion", "created": c.created, "model": c.model,
-		"choices": c.choices(),
-	}
-	if !c.reply.NoUsage {
-		times := max(c.reply.UsageTimes, 1)
-		in, answer := c.inputTokens*times, c.outputTokens*times
-		out["usage"] = map[string]int{"prompt_tokens": in, "completion_tokens": answer, "total_tokens": in + answer}
-	}
-	b, err := json.Marshal(out)
-	if err != nil {
-		panic("modelsim: " + err.Error()) // only strings and numbers are in it
-	}
-	return string(b)
-}
-
-func (c completion) choices() []any {
-	if c.reply.NoChoices {
-		return []any{}
-	}
-	msg := map[string]any{"role": "assistant", "content": c.content, "refusal": nil}
-	if c.reply.NullContent || c.reply.Refusal != "" {
-		msg["content"] = nil
-	}
-	if c.reply.Refusal != "" {
-		msg["refusal"] = c.reply.Refusal
-	}
-	var finish any = c.finish
-	if c.finish == "null" {
-		finish = nil
-	}
-	return []any{map[string]any{"index": 0, "message": msg, "finish_reason": finish, "logprobs": nil}}
 }

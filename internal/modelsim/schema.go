@@ -54,10 +54,10 @@ const maxSchemaDepth = 24
 // requestedSchema finds the schema of the answer: in response_format, else as
 // JSON in one of the messages, else the usual properties of an invoice.
 func requestedSchema(r request) schema {
-	if s, ok := parseSchema(r.ResponseFormat.JSONSchema.Schema); ok {
+	if s, ok := parseSchema(r.schema); ok {
 		return s
 	}
-	for _, m := range r.Messages {
+	for _, m := range r.messages {
 		if s, ok := findSchema(string(m.Content)); ok {
 			return s
 		}

@@ -33,8 +33,11 @@ type Fault struct {
 
 // Match says which calls a rule is for. Unset fields match everything.
 type Match struct {
+	API    API
 	Model  string
 	Tenant string
+	// Key is a [KeyName].
+	Key string
 	// Document is a [DocumentHash].
 	Document string
 	// From and To bound the call number of the call's (model, tenant,
@@ -69,6 +72,16 @@ func Sometimes(m Match, share float64, r Reply) Rule {
 	return Rule{Match: m, Faults: FaultMix{{Share: share, Reply: r}}}
 }
 
+// KeyName stands for an API key in scripts and records: the first 8 hex digits
+// of its SHA-256, empty for none.
+func KeyName(apiKey string) string {
+	if apiKey == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(apiKey))
+	return hex.EncodeToString(sum[:4])
+}
+
 // DocumentHash is the identity of a document in scripts and records: the
 // SHA-256, in hex, of the text of the request's first user message. Retries and
 // repairs of one prompt share it.
@@ -79,7 +92,9 @@ func DocumentHash(userMessage string) string {
 
 // arrival is what rules look at.
 type arrival struct {
+	api                     API
 	model, tenant, document string
+	key                     string
 	number, modelNumber     int
 	body                    string
 	since                   time.Duration
@@ -100,7 +115,9 @@ func choose(seed uint64, rules []Rule, a arrival) Reply {
 }
 
 func (m Match) takes(a arrival) bool {
-	return (m.Model == "" || m.Model == a.model) &&
+	return (m.API == "" || m.API == a.api) &&
+		(m.Model == "" || m.Model == a.model) &&
+		(m.Key == "" || m.Key == a.key) &&
 		(m.Tenant == "" || m.Tenant == a.tenant) &&
 		(m.Document == "" || m.Document == a.document) &&
 		within(a.number, m.From, m.To) &&

@@ -1,12 +1,13 @@
 package modelsim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -21,6 +22,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	rules []Rule
+	keys  []string
 	log   *callLog
 	start time.Time
 }
@@ -30,12 +32,13 @@ func New(cfg Config) *Server {
 	cfg = cfg.WithDefaults()
 	s := &Server{
 		cfg: cfg, mux: http.NewServeMux(), words: newLexicon(),
-		rules: cfg.Rules, log: newCallLog(cfg.KeepCalls), start: cfg.Now(),
+		rules: cfg.Rules, keys: cfg.APIKeys, log: newCallLog(cfg.KeepCalls), start: cfg.Now(),
 	}
-	s.mux.HandleFunc("POST /v1/chat/completions", s.complete)
+	s.mux.HandleFunc("POST /v1/chat/completions", s.complete(ChatCompletions))
+	s.mux.HandleFunc("POST /v1/messages", s.complete(Messages))
 	s.mux.HandleFunc("GET /v1/models", s.listModels)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		writeError(w, http.StatusNotFound, "", "Unknown request URL.")
+		writeError(w, ChatCompletions, http.StatusNotFound, "", "Unknown request URL.")
 	})
 	return s
 }
@@ -49,6 +52,14 @@ func (s *Server) SetRules(rules ...Rule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rules = rules
+}
+
+// SetAPIKeys replaces the keys that are let in from now on; none lets every
+// caller in.
+func (s *Server) SetAPIKeys(keys ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = keys
 }
 
 // Reset forgets all calls, counts and bills and starts the time of During anew.
@@ -73,75 +84,77 @@ func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": data})
 }
 
-// complete answers one chat completion.
-func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
-	if !s.letsIn(r) {
-		writeError(w, http.StatusUnauthorized, "invalid_api_key", "Incorrect API key provided.")
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.cfg.MaxBody))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		writeError(w, http.StatusRequestEntityTooLarge, "", "The request is larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes.")
-		return
-	}
-	if err != nil {
-		return // the caller went away while sending
-	}
-	req, err := parseRequest(body)
-	if err != nil {
-		writeError(w, http.StatusBadRequest, "", err.Error())
-		return
-	}
-	model, known := s.cfg.model(req.Model)
-	if !known {
-		writeError(w, http.StatusNotFound, "model_not_found", "The model does not exist.")
-		return
-	}
-	c := s.arrive(r, req, body)
-	c.answer(w, r, req, model)
-}
-
-// letsIn reports whether the caller's key is one of the configured ones.
-func (s *Server) letsIn(r *http.Request) bool {
-	if len(s.cfg.APIKeys) == 0 {
-		return true
-	}
-	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	for _, k := range s.cfg.APIKeys {
-		if ok && k == key {
-			return true
+// complete answers one call of an API.
+func (s *Server) complete(a API) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.cfg.MaxBody))
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			writeError(w, a, http.StatusRequestEntityTooLarge, "", "The request is larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes.")
+			return
 		}
+		if err != nil {
+			return // the caller went away while sending
+		}
+		if a == Messages && r.Header.Get("Anthropic-Version") == "" {
+			writeError(w, a, http.StatusBadRequest, "", "anthropic-version: header is required")
+			return
+		}
+		req, err := a.parse(body)
+		if err != nil {
+			writeError(w, a, http.StatusBadRequest, "", err.Error())
+			return
+		}
+		model, known := s.cfg.model(req.model)
+		if !known {
+			writeError(w, a, http.StatusNotFound, "model_not_found", "The model does not exist.")
+			return
+		}
+		s.arrive(r, req, body, model).answer(w, r, req, model)
 	}
-	return false
 }
 
-// arrive numbers and records a call and chooses its reply.
-func (s *Server) arrive(r *http.Request, req request, body []byte) *exchange {
-	tenant := r.Header.Get(s.cfg.TenantHeader)
-	if tenant == "" {
-		tenant = req.User
-	}
+// letsIn reports whether a key is one of those that are let in.
+func letsIn(keys []string, key string) bool { return len(keys) == 0 || slices.Contains(keys, key) }
+
+// tenant names the tenant of a request.
+func (s *Server) tenant(r *http.Request, req request) string {
+	return cmp.Or(r.Header.Get(s.cfg.TenantHeader), s.cfg.Tenants[req.api.key(r.Header)], req.user)
+}
+
+// arrive numbers and records a call and chooses its reply: by its key, by the
+// limits of the model, by the script.
+func (s *Server) arrive(r *http.Request, req request, body []byte, model Model) *exchange {
+	key := req.api.key(r.Header)
 	call := Call{
-		At: s.cfg.Now(), Model: cutName(req.Model), Tenant: cutName(tenant),
-		Document: DocumentHash(req.prompt()), BytesIn: len(body), Open: true,
+		At: s.cfg.Now(), API: req.api, Model: cutName(req.model), Tenant: cutName(s.tenant(r, req)),
+		Key: KeyName(key), Document: DocumentHash(req.prompt()), BytesIn: len(body), Open: true,
 	}
+	e := &exchange{server: s, call: &call}
 	s.mu.Lock()
-	log, rules, since := s.log, s.rules, call.At.Sub(s.start)
-	modelNumber := log.number(&call)
-	reply := choose(s.cfg.Seed, rules, arrival{
-		model: call.Model, tenant: call.Tenant, document: call.Document,
-		number: call.Number, modelNumber: modelNumber, body: string(body), since: since,
+	e.log = s.log
+	modelNumber := e.log.number(&call)
+	e.reply = choose(s.cfg.Seed, s.rules, arrival{
+		api: call.API, model: call.Model, tenant: call.Tenant, document: call.Document, key: call.Key,
+		number: call.Number, modelNumber: modelNumber, body: string(body), since: call.At.Sub(s.start),
 	})
-	call.Answer, call.Status = reply.kind(), reply.status()
-	log.keep(&call)
+	if !letsIn(s.keys, key) {
+		e.reply = BadKey()
+	} else if over, refused := e.log.modelTotal(call.Model).limits.refuse(model, req.inputTokens()+max(req.limit, 0), call.At); refused {
+		e.reply = over
+	} else {
+		e.admitted = true
+	}
+	e.reply = e.reply.on(req.api)
+	call.Answer, call.Status = e.reply.kind(), e.reply.status()
+	e.log.keep(&call)
 	first := call
 	s.mu.Unlock()
 	s.cfg.Events.Arrived(first)
-	return &exchange{server: s, log: log, call: &call, reply: reply}
+	return e
 }
 
-func writeError(w http.ResponseWriter, status int, code, message string) {
-	r := OpenAIError(status, "invalid_request_error", code, message)
+func writeError(w http.ResponseWriter, a API, status int, code, message string) {
+	r := a.failure(status, code, message)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, r.Body)

@@ -113,8 +113,8 @@ func FuzzRead(f *testing.F) {
 	f.Add("Bill to\nA\nB", `{"properties":{"seller":{"$ref":"#/$defs/p"}},"$defs":{"p":{"properties":{"seller":{"$ref":"#/$defs/p"},"name":true}}}}`)
 	words := newLexicon()
 	f.Fuzz(func(t *testing.T, text, asked string) {
-		r := request{Messages: []message{{Role: "user", Content: content(text)}}}
-		r.ResponseFormat.JSONSchema.Schema = []byte(asked)
+		r := request{messages: []message{{Role: "user", Content: content(text)}}}
+		r.schema = []byte(asked)
 		out := marshal(words.answerTo(r))
 		if !utf8.ValidString(out) || !strings.HasPrefix(out, "{") {
 			t.Errorf("answer is %q", out)
@@ -126,10 +126,13 @@ func FuzzRead(f *testing.F) {
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]}`))
 	f.Add([]byte(`{"model":"m","messages":[{"role":"user","content":null}],"max_tokens":-1}`))
+	f.Add([]byte(`{"model":"m","system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":"x"}],"max_tokens":9,"tools":[{"name":"t","input_schema":{}}],"tool_choice":{"name":"t"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := parseRequest(body)
-		if err == nil && (r.Model == "" || len(r.Messages) == 0 || r.inputTokens() < 4) {
-			t.Errorf("accepted %q as %+v", body, r)
+		for _, a := range []API{ChatCompletions, Messages} {
+			r, err := a.parse(body)
+			if err == nil && (r.api != a || r.model == "" || len(r.messages) == 0 || r.inputTokens() < 4) {
+				t.Errorf("accepted %q as %+v", body, r)
+			}
 		}
 	})
 }
