@@ -1,0 +1,254 @@
+package asynqjobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/jobs/asynqjobs/redistest"
+)
+
+func largeDocument() []byte { return bytes.Repeat([]byte("x"), blobThreshold+1) }
+
+func TestALargeDocumentIsAFileAndASmallOneIsNot(t *testing.T) {
+	t.Parallel()
+	b := &blobs{dir: t.TempDir(), sync: true}
+	name, err := b.put("job_1", largeDocument()[1:])
+	if err != nil || name != "" {
+		t.Errorf("32 KiB: got %q, %v", name, err)
+	}
+	name, err = b.put("job_1", largeDocument())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.get(name); err != nil || !bytes.Equal(got, largeDocument()) {
+		t.Errorf("got %d bytes, %v", len(got), err)
+	}
+	if id, err := jobOf(name); err != nil || id != "job_1" {
+		t.Errorf("%s is of %q, %v", name, id, err)
+	}
+	again, err := b.put("job_1", largeDocument())
+	if err != nil || again == name {
+		t.Errorf("the second file is %q, %v", again, err)
+	}
+	b.remove(name)
+	if _, err := b.get(name); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("removed: %v", err)
+	}
+	if _, err := b.get(again); err != nil {
+		t.Errorf("the other went too: %v", err)
+	}
+}
+
+func TestWithoutADirectoryALargeDocumentIsRefused(t *testing.T) {
+	t.Parallel()
+	b := &blobs{}
+	if _, err := b.put("job_1", largeDocument()); !errors.Is(err, ErrNoDirectory) || !errors.Is(err, jobs.ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestADirectoryThatCannotBeWrittenIsUnavailable(t *testing.T) {
+	t.Parallel()
+	b := &blobs{dir: filepath.Join(t.TempDir(), "gone")}
+	if _, err := b.put("job_1", largeDocument()); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// strange names must lead nowhere outside the directory.
+var strange = []string{"", ".", "../../etc/passwd", "job_1", "job_1.0123456789abcde", "job_1.0123456789ABCDEF", "a/b.0123456789abcdef", "..0123456789abcdef", "job_1.0123456789abcdeg"}
+
+func TestANameThatIsNoneOfOursIsRefused(t *testing.T) {
+	t.Parallel()
+	b := &blobs{dir: t.TempDir()}
+	for _, name := range strange {
+		if _, err := b.get(name); err == nil || errors.Is(err, jobs.ErrNotFound) {
+			t.Errorf("%q: got %v", name, err)
+		}
+		b.remove(name)
+	}
+}
+
+func FuzzJobOf(f *testing.F) {
+	f.Add("job_1.0123456789abcdef")
+	for _, name := range strange {
+		f.Add(name)
+	}
+	b := &blobs{dir: "/d"}
+	f.Fuzz(func(t *testing.T, name string) {
+		id, err := jobOf(name)
+		if err != nil {
+			return
+		}
+		if !strings.HasPrefix(name, string(id)+".") || filepath.Dir(filepath.Dir(b.path(name))) != "/d" {
+			t.Fatalf("%q is of job %q at %s", name, id, b.path(name))
+		}
+	})
+}
+
+func TestASweepRemovesOldFilesThatNoJobHas(t *testing.T) {
+	t.Parallel()
+	b := &blobs{dir: t.TempDir()}
+	put := func(id jobs.ID, age time.Duration) string {
+		t.Helper()
+		name, err := b.put(id, largeDocument())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(b.path(name), at, at); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	used := map[jobs.ID]string{}
+	for i := range sweepBatch + 3 {
+		id := jobs.ID("kept_" + strings.Repeat("a", i%40) + string(rune('a'+i/40)))
+		used[id] = put(id, 2*time.Hour)
+	}
+	young := put("young", time.Minute)
+	replaced := put("kept_a", 2*time.Hour)
+	never := put("never", 2*time.Hour)
+	foreign := filepath.Join(b.dir, "ff", "notes.txt")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(foreign), 0o700), os.WriteFile(foreign, nil, 0o600), os.Chtimes(foreign, time.Time{}, time.Unix(1, 0))); err != nil {
+		t.Fatal(err)
+	}
+	removed, err := b.sweep(t.Context(), time.Now().Add(-orphanAge), func(_ context.Context, ids []jobs.ID) ([]string, error) {
+		if len(ids) > sweepBatch {
+			t.Errorf("asked about %d at once", len(ids))
+		}
+		names := make([]string, len(ids))
+		for i, id := range ids {
+			names[i] = used[id]
+		}
+		return names, nil
+	})
+	if err != nil || removed != 2 {
+		t.Errorf("removed %d, %v", removed, err)
+	}
+	for _, name := range []string{replaced, never} {
+		if _, err := b.get(name); !errors.Is(err, jobs.ErrNotFound) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
+	}
+	for _, name := range used {
+		if _, err := b.get(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := b.get(young); err != nil {
+		t.Errorf("the young file: %v", err)
+	}
+	if _, err := os.Stat(foreign); err != nil {
+		t.Errorf("what is not ours: %v", err)
+	}
+}
+
+func TestProcessesThatStartTogetherAgreeOnTheDirectory(t *testing.T) {
+	t.Parallel()
+	conn := dial(t, redistest.Start(t, redistest.Settings{}).URL())
+	dir := filepath.Join(t.TempDir(), "a", "documents")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := openBlobs(t.Context(), conn, "p:", dir, true); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	id := conn.Get(t.Context(), "p:documents").Val()
+	text, err := os.ReadFile(filepath.Join(dir, markerFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(markerText+id+"\n", string(text)); diff != "" || len(id) != 32 {
+		t.Error(diff)
+	}
+}
+
+func TestADirectoryThatIsNotTheSharedOneIsRefused(t *testing.T) {
+	t.Parallel()
+	conn := dial(t, redistest.Start(t, redistest.Settings{}).URL())
+	open := func(prefix, dir string) error {
+		_, err := openBlobs(t.Context(), conn, prefix, dir, false)
+		return err
+	}
+	shared, other := t.TempDir(), t.TempDir()
+	for _, at := range []struct{ prefix, dir string }{{"p:", shared}, {"q:", other}, {"p:", shared}} {
+		if err := open(at.prefix, at.dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct{ prefix, dir, want string }{
+		"a directory of its own":   {"p:", t.TempDir(), "mount the one that all processes share"},
+		"another store's":          {"p:", other, "but this Redis holds store"},
+		"a Redis without the data": {"r:", shared, "this Redis holds none"},
+	} {
+		if err := open(c.prefix, c.dir); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(shared, markerFile), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := open("p:", shared); !errors.Is(err, errDamaged) {
+		t.Errorf("damaged: got %v", err)
+	}
+	if err := open("p:", ""); err != nil {
+		t.Errorf("none at all: %v", err)
+	}
+}
+
+func TestAProcessThatDiedWhileItMarkedIsReplaced(t *testing.T) {
+	t.Parallel()
+	conn := dial(t, redistest.Start(t, redistest.Settings{}).URL())
+	id := strings.Repeat("ab", 16)
+	for name, died := range map[string]func(m marker) error{
+		"before the file": func(m marker) error {
+			return conn.SetNX(t.Context(), m.intent(), id, 300*time.Millisecond).Err()
+		},
+		"after the file": func(m marker) error {
+			return errors.Join(conn.SetNX(t.Context(), m.intent(), id, time.Minute).Err(), m.blobs.write(m.file, []byte(markerText+id+"\n")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &blobs{dir: t.TempDir()}
+			m := marker{client: conn, key: name, blobs: b, file: filepath.Join(b.dir, markerFile)}
+			if err := died(m); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.agree(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if kept := conn.Get(t.Context(), m.key).Val(); name == "after the file" && kept != id {
+				t.Errorf("got %q", kept)
+			}
+		})
+	}
+}
+
+func TestAMarkIsNotMadeWithoutRedis(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Settings{})
+	s.Kill(t)
+	dir := t.TempDir()
+	var conn redis.Cmdable = dial(t, s.URL())
+	if _, err := openBlobs(t.Context(), conn, "p:", dir, false); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, markerFile)); err == nil {
+		t.Error("the directory is marked")
+	}
+}
