@@ -10,9 +10,10 @@ import (
 
 // intake is one submission on its way through the writer.
 type intake struct {
-	sub  jobs.Submission
-	spec string
-	file string // of a large document, written before
+	sub     jobs.Submission
+	spec    string
+	decoded *spec  // what spec says, for the loan
+	file    string // of a large document, written before
 	// The answer. made is the job's row, which nobody changes any more, and of
 	// it only the job when it is new.
 	status jobs.AcceptStatus
@@ -56,9 +57,11 @@ func (e *Engine) prepare(ctx context.Context, subs []jobs.Submission) (ins []int
 	for i, s := range subs {
 		in := &ins[i]
 		in.sub = s
-		if in.spec, err = encode(specOf(s)); err != nil {
+		of := specOf(s)
+		if in.spec, err = encode(of); err != nil {
 			return ins, 0, fmt.Errorf("submission %d: %w", i, err)
 		}
+		in.decoded = of.clone()
 		size += len(in.spec)
 		if len(s.Body) <= e.cfg.BlobThreshold {
 			size += len(s.Body)
@@ -187,6 +190,7 @@ func (t *tx) create(in *intake, tenant int64, now time.Time) error {
 	}
 	in.status, in.made = jobs.Created, &row{num: j.Seq, job: j}
 	t.born(&in.made.job)
+	t.fresh.keep(in.made, in.decoded, in.spec)
 	t.events = append(t.events, ev)
 	return nil
 }

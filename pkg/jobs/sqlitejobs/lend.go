@@ -133,12 +133,12 @@ func (t *tx) lend(wt *waiter) error {
 		if !ok {
 			return nil
 		}
-		r, err := t.loadSeq(picked.Seq)
+		r, known, err := t.next(picked.Seq)
 		if err != nil {
 			return err
 		}
 		if now.Before(r.job.DeadlineAt) {
-			l, err := t.lendOne(r, wt.req, now)
+			l, err := t.lendOne(r, known, wt.req, now)
 			if err != nil {
 				return err
 			}
@@ -185,7 +185,8 @@ func (t *tx) lendDue(wt *waiter, now time.Time) error {
 		if _, ok := t.sched.Take(r.job.Lane, r.job.Tenant, d.seq); !ok {
 			continue
 		}
-		l, err := t.lendOne(r, wt.req, now)
+		t.fresh.take(r.num)
+		l, err := t.lendOne(r, nil, wt.req, now)
 		if err != nil {
 			return err
 		}
@@ -194,8 +195,18 @@ func (t *tx) lendDue(wt *waiter, now time.Time) error {
 	return nil
 }
 
-// lendOne makes a loan of a job that the scheduler picked.
-func (t *tx) lendOne(r *row, req jobs.LendRequest, now time.Time) (lent, error) {
+// next is the job that the scheduler picked, and its spec if that is known.
+func (t *tx) next(seq int64) (*row, *spec, error) {
+	if f := t.fresh.take(seq); f != nil {
+		return &f.row, f.spec, nil
+	}
+	r, err := t.loadSeq(seq)
+	return r, nil, err
+}
+
+// lendOne makes a loan of a job that the scheduler picked. known is its spec,
+// or nil.
+func (t *tx) lendOne(r *row, known *spec, req jobs.LendRequest, now time.Time) (lent, error) {
 	before := r.job
 	token, err := t.token()
 	if err != nil {
@@ -207,6 +218,9 @@ func (t *tx) lendOne(r *row, req jobs.LendRequest, now time.Time) (lent, error) 
 		return lent{}, damaged("lend job %s: %w", before.ID, err)
 	}
 	l := &loan{row: *r, history: appendEvent(nil, ev)}
+	if known != nil {
+		l.decoded.Store(known)
+	}
 	attempts, err := t.attemptsOf(l, now)
 	if err != nil {
 		return lent{}, err

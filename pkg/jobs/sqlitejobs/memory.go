@@ -20,6 +20,7 @@ type memory struct {
 	// deadlines has an entry for each live seq, apart from those of loans that
 	// note it was taken out; parks has one for each parked seq.
 	deadlines, parks moments
+	fresh            *fresh
 	running          map[jobs.ID]*loan
 	runningSeq       map[int64]*loan
 	counts, removed  tally
@@ -60,6 +61,7 @@ func newMemory(c priority.Config) (*memory, error) {
 	return &memory{
 		sched: sched,
 		live:  newLiveSet(),
+		fresh: newFresh(),
 
 		running:    make(map[jobs.ID]*loan),
 		runningSeq: make(map[int64]*loan),

@@ -181,6 +181,7 @@ const spillBytes = 8 << 10
 // added to its history and ledger since the last save, and follows it in
 // memory. service is the length of a loan that ended.
 func (t *tx) save(before jobs.Job, r *row, ev jobs.Event, history, ledger []byte, service time.Duration) error {
+	t.fresh.take(r.num)
 	detail, err := encodeDetail(&r.job)
 	if err != nil {
 		return damaged("detail of job %s: %w", r.job.ID, err)
