@@ -16,7 +16,8 @@ import (
 func (s *process) openTenants(ctx context.Context) error {
 	var err error
 	s.tenants, err = tenants.Open(ctx, tenants.Config{
-		Engine: s.engine, Spender: s.archive, Seeds: seedsOf(s.Config), Weights: s.control.SetWeights, Events: s.tenantEvents(),
+		Engine: s.engine, Spender: s.archive, Seeds: seedsOf(s.Config),
+		Weights: s.control.SetWeights, Paused: s.control.SetPaused, Events: s.tenantEvents(),
 	})
 	return err
 }

@@ -63,6 +63,8 @@ type Config struct {
 	// Weights is told the weights of all tenants when one has changed, for the
 	// admission. It must not block.
 	Weights func(weights map[string]int)
+	// Paused is told, in the same way, the tenants that are paused.
+	Paused func(tenants []string)
 	// Now reads the time; nil means time.Now.
 	Now func() time.Time
 	// Poll is how often changes of other processes are looked for; 0 means
@@ -218,6 +220,20 @@ func (d *Directory) weights() map[string]int {
 		all[name] = e.tenant.Weight
 	}
 	return all
+}
+
+// paused are the tenants that are paused now.
+func (d *Directory) paused() []string {
+	now := d.cfg.Now()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var names []string
+	for name, e := range d.entries {
+		if e.tenant.paused(now) != nil {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // hold takes a lock that waits no longer than ctx.

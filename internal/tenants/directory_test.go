@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -122,7 +123,15 @@ func TestPauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		e := newEngine(t)
-		d := open(t, tenants.Config{Engine: e, Seeds: seed("acme", tenants.Limits{})})
+		var paused atomic.Pointer[[]string]
+		d := open(t, tenants.Config{Engine: e, Seeds: seed("acme", tenants.Limits{}), Paused: func(names []string) { paused.Store(&names) }})
+		told := func(want ...string) {
+			t.Helper()
+			if diff := cmp.Diff(want, *paused.Load()); diff != "" {
+				t.Errorf("the admission knows of pauses (-want +got):\n%s", diff)
+			}
+		}
+		told()
 		running(t, d)
 		for n := range 3 {
 			submit(t, e, "acme", n)
@@ -132,6 +141,7 @@ func TestPauses(t *testing.T) {
 		if p.Pause == nil || p.Pause.Reason != "INC-42" || !p.Pause.Until.Equal(end) || p.Pause.At.IsZero() || p.Edited {
 			t.Errorf("paused: %+v", p)
 		}
+		told("acme")
 		if got := lent(t, e); got != 0 {
 			t.Errorf("%d jobs of a paused tenant start", got)
 		}
@@ -148,6 +158,7 @@ func TestPauses(t *testing.T) {
 		if got := lent(t, e); got != 3 {
 			t.Errorf("%d jobs start when the pause has ended, want 3", got)
 		}
+		told()
 		if got := must[tenants.Tenant](t)(d.Get(t.Context(), "acme")); got.Pause != nil {
 			t.Errorf("a pause that is over shows: %+v", got.Pause)
 		}

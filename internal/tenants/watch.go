@@ -153,6 +153,9 @@ func (d *Directory) flush(ctx context.Context) error {
 	if d.cfg.Weights != nil {
 		d.cfg.Weights(d.weights())
 	}
+	if d.cfg.Paused != nil {
+		d.cfg.Paused(d.paused())
+	}
 	list := append([]jobs.Bulkhead{}, changed...)
 	for _, name := range gone {
 		list = append(list, jobs.Bulkhead{Tenant: name, Weight: 1})

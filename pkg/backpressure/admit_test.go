@@ -221,6 +221,45 @@ func TestTenantsShareALaneByWeight(t *testing.T) {
 	}
 }
 
+func TestAPausedTenantDelaysNobodyElse(t *testing.T) {
+	t.Parallel()
+	c := fleet(t, row(jobs.Standard, "a", 30), row(jobs.Standard, "b", 50), row(jobs.Batch, "c", 1000))
+	eta := func() float64 {
+		return c.Admit(backpressure.Request{Lane: jobs.Standard, Tenant: "a"}, start()).ETA
+	}
+	withdraw := func() { c.Withdraw(backpressure.Request{Lane: jobs.Standard, Tenant: "a"}) }
+	queued := func(want int) {
+		t.Helper()
+		if got := c.Report(start()).Lanes[jobs.Standard].Queued; got != want {
+			t.Errorf("%d jobs in the lane, want %d", got, want)
+		}
+	}
+	c.SetPaused([]string{"b"})
+	// 2/s, 2/3 of it for standard, all of that for the tenant.
+	if got := eta(); got != 22.5 {
+		t.Errorf("beside a paused tenant the wait is %g s, want 22.5", got)
+	}
+	withdraw()
+	queued(30)
+	// What a paused tenant submits counts when it is resumed.
+	late := backpressure.Request{Lane: jobs.Standard, Tenant: "b"}
+	for range 3 {
+		if d := c.Admit(late, start()); !d.Admitted() {
+			t.Errorf("a paused tenant is refused: %+v", d)
+		}
+	}
+	c.Withdraw(late)
+	queued(30)
+	c.SetPaused(nil)
+	queued(82)
+	if got := eta(); got != 45 {
+		t.Errorf("after the pause the wait is %g s, want 45", got)
+	}
+	c.SetPaused([]string{"b"})
+	withdraw()
+	queued(30)
+}
+
 func TestATenantThatWasActiveWithinTheMinuteKeepsItsGuaranteedShare(t *testing.T) {
 	t.Parallel()
 	c, now := controller(t), start()

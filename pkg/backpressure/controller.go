@@ -65,6 +65,14 @@ func (c *Controller) SetWeights(weights map[string]int) {
 	c.queues.setWeights(maps.Clone(weights))
 }
 
+// SetPaused names the tenants whose jobs do not start now; the others are not
+// paused. Jobs of a paused tenant delay nobody else's.
+func (c *Controller) SetPaused(tenants []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queues.setPaused(tenants)
+}
+
 // SetPressure sets how far the exhaustible resources are used up.
 func (c *Controller) SetPressure(p Pressure) {
 	c.mu.Lock()

@@ -29,13 +29,14 @@ type queues struct {
 	rows    map[queueKey]jobs.QueueStats
 	waiting map[string]int // queued and parked, by tenant
 	weights map[string]int
+	paused  map[string]bool // whose jobs do not start, and are in nobody's way
 
 	recent []recentAdmission // in the order of their times
 	since  map[queueKey]int
 	taken  map[string]int // since, by tenant
 
 	// laneDepth and laneWeight sum the depths, and the weights of the tenants
-	// with a depth.
+	// with a depth, without those that are paused.
 	laneDepth  [jobs.NumLanes]int
 	laneWeight [jobs.NumLanes]int
 	peaks      [jobs.NumLanes]peak
@@ -104,6 +105,15 @@ func (q *queues) setWeights(weights map[string]int) {
 	q.sum()
 }
 
+// setPaused replaces the tenants that are paused.
+func (q *queues) setPaused(tenants []string) {
+	q.paused = make(map[string]bool, len(tenants))
+	for _, name := range tenants {
+		q.paused[name] = true
+	}
+	q.sum()
+}
+
 // sum recounts the lanes.
 func (q *queues) sum() {
 	q.laneDepth, q.laneWeight = [jobs.NumLanes]int{}, [jobs.NumLanes]int{}
@@ -118,7 +128,7 @@ func (q *queues) sum() {
 }
 
 func (q *queues) add(k queueKey) {
-	if depth := q.depth(k); depth > 0 {
+	if depth := q.depth(k); depth > 0 && !q.paused[k.tenant] {
 		q.laneDepth[k.lane] += depth
 		q.laneWeight[k.lane] += q.weight(k.tenant)
 	}
@@ -126,12 +136,14 @@ func (q *queues) add(k queueKey) {
 
 // admit counts a job that was let in and is not in the snapshot yet.
 func (q *queues) admit(k queueKey, at time.Time) {
-	if q.depth(k) == 0 {
-		q.laneWeight[k.lane] += q.weight(k.tenant)
+	if !q.paused[k.tenant] {
+		if q.depth(k) == 0 {
+			q.laneWeight[k.lane] += q.weight(k.tenant)
+		}
+		q.laneDepth[k.lane]++
 	}
 	q.since[k]++
 	q.taken[k.tenant]++
-	q.laneDepth[k.lane]++
 	if len(q.recent) < maxRecent {
 		q.recent = append(q.recent, recentAdmission{at, k})
 	}
@@ -147,9 +159,11 @@ func (q *queues) withdraw(k queueKey) {
 		q.recent = append(q.recent[:i], q.recent[i+1:]...)
 		q.since[k]--
 		q.taken[k.tenant]--
-		q.laneDepth[k.lane]--
-		if q.depth(k) == 0 {
-			q.laneWeight[k.lane] -= q.weight(k.tenant)
+		if !q.paused[k.tenant] {
+			q.laneDepth[k.lane]--
+			if q.depth(k) == 0 {
+				q.laneWeight[k.lane] -= q.weight(k.tenant)
+			}
 		}
 		return
 	}
@@ -159,7 +173,7 @@ func (q *queues) withdraw(k queueKey) {
 // lane, k's tenant included.
 func (q *queues) activeWeight(k queueKey) int {
 	sum := q.laneWeight[k.lane]
-	if q.depth(k) == 0 {
+	if q.depth(k) == 0 || q.paused[k.tenant] {
 		sum += q.weight(k.tenant)
 	}
 	return sum
