@@ -33,7 +33,7 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 		return err
 	}
 	if !step.Retry {
-		r.config.Budgets.First(step.Route(), r.pool())
+		r.config.Budgets.First(step.Route(), r.pool(), step.Reserve.CostMicroUSD)
 	}
 	answer := r.ask(ctx, step, model)
 	answer.Signal.Usage.CostMicroUSD = r.config.Models[model].cost(answer.Signal.Usage)

@@ -150,7 +150,7 @@ func (r *run) input(now time.Time) tiers.Input {
 		}
 		in.Routes = append(in.Routes, tiers.Route{
 			Tier: m.Tier, Provider: m.Provider, Model: m.Model, Window: m.Window,
-			Gate: r.config.Gates.Of(m.Provider, m.Model), BreakerUntil: breaker,
+			Gate: r.config.Gates.Of(m.Provider, m.Model, now), BreakerUntil: breaker,
 		})
 		if r.task != nil {
 			in.Document.Tokens = max(in.Document.Tokens, r.task.Tokens(m.MaxOutput))
@@ -172,7 +172,7 @@ func (r *run) do(ctx context.Context, in tiers.Input, step tiers.Step) error {
 		r.config.Events.attemptEnded(r.loan.Job, AttemptEnd{Attempt: row})
 		return nil
 	case tiers.StepAsk:
-		given := r.config.Budgets.Take(step.Route(), r.pool(), step.Cost)
+		given := r.config.Budgets.Take(step.Route(), r.pool(), step.Cost, step.Reserve.CostMicroUSD)
 		r.grant = tiers.Grant{After: step.N, Given: given}
 		return nil
 	case tiers.StepWait:

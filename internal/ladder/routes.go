@@ -24,7 +24,7 @@ func (e *Executor) Routes() []RouteState {
 		name := tiers.Route{Provider: m.Provider, Model: m.Model}.Name()
 		all = append(all, RouteState{
 			Name:        name,
-			GateLeft:    max(0, e.config.Gates.Of(m.Provider, m.Model).Until.Sub(now)),
+			GateLeft:    max(0, e.config.Gates.Of(m.Provider, m.Model, now).Until.Sub(now)),
 			BreakerOpen: e.breakers[i].OpenUntil().After(now),
 			Budget: map[tiers.Pool]float64{
 				tiers.PoolProd: e.config.Budgets.Tokens(name, tiers.PoolProd),

@@ -38,11 +38,15 @@ const (
 //	retries ≤ 0.1 × first attempts + the cap
 //
 // in each process, and because the cap is shared out over the live workers,
-// over the fleet as well; no store is needed. It is not safe for concurrent
-// use; [Budgets] is.
+// over the fleet as well; no store is needed. Beside the units it holds money
+// by the same rule: a tenth of what first attempts may cost, and at most the
+// cap times what they cost in the mean, so that ten small calls do not pay for
+// the retry of a huge one. It is not safe for concurrent use; [Budgets] is.
 type RetryBudget struct {
 	tokens  int // thousandths of a unit
 	workers int
+	micro   int64 // money, in millionths of a dollar
+	mean    int64 // recent mean cost of a first attempt
 }
 
 // NewRetryBudget makes a bucket that holds one unit, for one of n live
@@ -57,16 +61,36 @@ func (b *RetryBudget) limit() int {
 // Tokens is how many units the bucket holds.
 func (b *RetryBudget) Tokens() float64 { return float64(b.tokens) / budgetUnit }
 
-// First notes a first attempt.
-func (b *RetryBudget) First() { b.tokens = min(b.tokens+budgetEarn, b.limit()) }
+// MicroUSD is the money that the bucket holds, in millionths of a dollar.
+func (b *RetryBudget) MicroUSD() int64 { return b.micro }
 
-// Take takes cost units and reports whether they were there. A refusal takes
-// nothing.
-func (b *RetryBudget) Take(cost int) bool {
-	if cost < 0 || b.tokens < cost*budgetUnit {
+// meanCostOver is over how many first attempts their cost is averaged.
+const meanCostOver = 20
+
+// First notes a first attempt and what it may cost at most, in millionths of a
+// dollar; 0 where no price is known.
+func (b *RetryBudget) First(micro int64) {
+	b.tokens = min(b.tokens+budgetEarn, b.limit())
+	if micro <= 0 {
+		return
+	}
+	if b.mean == 0 { // the first one brings what the bucket starts with
+		b.mean, b.micro = micro, micro
+	}
+	b.mean += (micro - b.mean) / meanCostOver
+	b.micro = min(b.micro+micro/10, b.microLimit())
+}
+
+func (b *RetryBudget) microLimit() int64 { return b.mean * int64(b.limit()) / budgetUnit }
+
+// Take takes cost units and the money that the retry may cost, and reports
+// whether both were there. A refusal takes nothing.
+func (b *RetryBudget) Take(cost int, micro int64) bool {
+	if cost < 0 || b.tokens < cost*budgetUnit || micro > 0 && b.mean > 0 && b.micro < micro {
 		return false
 	}
 	b.tokens -= cost * budgetUnit
+	b.micro -= min(max(micro, 0), b.micro)
 	return true
 }
 
@@ -75,6 +99,7 @@ func (b *RetryBudget) Take(cost int) bool {
 func (b *RetryBudget) SetWorkers(n int) {
 	b.workers = n
 	b.tokens = min(b.tokens, b.limit())
+	b.micro = min(b.micro, b.microLimit())
 }
 
 // Budgets holds the retry budgets of a process, one for each route and pool.
@@ -90,19 +115,20 @@ type budgetKey struct {
 	pool  Pool
 }
 
-// First notes a first attempt on a route.
-func (b *Budgets) First(route string, pool Pool) {
+// First notes a first attempt on a route and what it may cost at most, in
+// millionths of a dollar.
+func (b *Budgets) First(route string, pool Pool, micro int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.bucket(route, pool).First()
+	b.bucket(route, pool).First(micro)
 }
 
-// Take takes cost units for a retry on a route and reports whether they were
-// there.
-func (b *Budgets) Take(route string, pool Pool, cost int) bool {
+// Take takes cost units and the money for a retry on a route and reports
+// whether both were there.
+func (b *Budgets) Take(route string, pool Pool, cost int, micro int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.bucket(route, pool).Take(cost)
+	return b.bucket(route, pool).Take(cost, micro)
 }
 
 // Tokens is how many units a route and pool have left.

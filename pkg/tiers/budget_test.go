@@ -13,19 +13,19 @@ import (
 func TestAnIdleProcessMayRetryOnceButNotAfterATimeout(t *testing.T) {
 	t.Parallel()
 	b := tiers.NewRetryBudget(1)
-	if b.Take(3) {
+	if b.Take(3, 0) {
 		t.Error("three units granted out of one")
 	}
-	if !b.Take(1) {
+	if !b.Take(1, 0) {
 		t.Error("the first unit refused")
 	}
-	if b.Take(1) {
+	if b.Take(1, 0) {
 		t.Error("a second unit granted out of nothing")
 	}
 	for range 10 {
-		b.First()
+		b.First(0)
 	}
-	if !b.Take(1) || b.Tokens() != 0 {
+	if !b.Take(1, 0) || b.Tokens() != 0 {
 		t.Errorf("ten first attempts make one retry, %v left", b.Tokens())
 	}
 }
@@ -35,7 +35,7 @@ func TestTheCapIsSharedAmongLiveWorkersButNeverBelowOne(t *testing.T) {
 	for workers, want := range map[int]float64{-1: 10, 0: 10, 1: 10, 4: 2.5, 10: 1, 64: 1} {
 		b := tiers.NewRetryBudget(workers)
 		for range 1000 {
-			b.First()
+			b.First(0)
 		}
 		if got := b.Tokens(); got != want {
 			t.Errorf("%d workers: %v units, want %v", workers, got, want)
@@ -43,7 +43,7 @@ func TestTheCapIsSharedAmongLiveWorkersButNeverBelowOne(t *testing.T) {
 	}
 	b := tiers.NewRetryBudget(1)
 	for range 1000 {
-		b.First()
+		b.First(0)
 	}
 	if b.SetWorkers(4); b.Tokens() != 2.5 {
 		t.Errorf("%v units after three more workers came, want 2.5", b.Tokens())
@@ -63,9 +63,9 @@ func TestRetriesStayWithinTheBound(t *testing.T) {
 		for _, cost := range rapid.SliceOfN(rapid.IntRange(0, 3), 0, 300).Draw(t, "costs") {
 			next := story[len(story)-1]
 			if cost == 0 {
-				b.First()
+				b.First(0)
 				next.firsts++
-			} else if b.Take(cost) {
+			} else if b.Take(cost, 0) {
 				next.spent += cost
 			}
 			story = append(story, next)
@@ -85,15 +85,15 @@ func TestEvalsNeverSpendProductionsRetries(t *testing.T) {
 	t.Parallel()
 	var b tiers.Budgets
 	eval, prod := tiers.PoolOf(jobs.Batch), tiers.PoolOf(jobs.Standard)
-	if !b.Take("a/m", eval, 1) || b.Take("a/m", eval, 1) {
+	if !b.Take("a/m", eval, 1, 0) || b.Take("a/m", eval, 1, 0) {
 		t.Error("the eval pool does not hold exactly one unit")
 	}
-	if !b.Take("a/m", prod, 1) || !b.Take("b/m", prod, 1) {
+	if !b.Take("a/m", prod, 1, 0) || !b.Take("b/m", prod, 1, 0) {
 		t.Error("another pool or route was charged")
 	}
 	b.SetWorkers(2)
 	for range 1000 {
-		b.First("a/m", prod)
+		b.First("a/m", prod, 0)
 	}
 	if got := b.Tokens("a/m", prod); got != 5 {
 		t.Errorf("%v units for one of two workers, want 5", got)
@@ -104,14 +104,14 @@ func TestBudgetsGrantEachUnitOnce(t *testing.T) {
 	t.Parallel()
 	var b tiers.Budgets
 	for range 100 {
-		b.First("a/m", tiers.PoolProd)
+		b.First("a/m", tiers.PoolProd, 0)
 	}
 	var wg sync.WaitGroup
 	granted := make([]int, 8)
 	for i := range granted {
 		wg.Go(func() {
 			for range 100 {
-				if b.Take("a/m", tiers.PoolProd, 1) {
+				if b.Take("a/m", tiers.PoolProd, 1, 0) {
 					granted[i]++
 				}
 			}
@@ -124,5 +124,51 @@ func TestBudgetsGrantEachUnitOnce(t *testing.T) {
 	}
 	if sum != 10 {
 		t.Errorf("%d units granted out of 10", sum)
+	}
+}
+
+// TestTheMoneyOfRetriesStaysWithinTheBound checks that retries never cost more
+// than a tenth of what first attempts cost and what the bucket starts with.
+func TestTheMoneyOfRetriesStaysWithinTheBound(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		b := tiers.NewRetryBudget(rapid.IntRange(1, 20).Draw(t, "workers"))
+		var first, firsts, retries int64
+		for range rapid.IntRange(1, 300).Draw(t, "calls") {
+			cost := rapid.SampledFrom([]int64{10, 1000, 5000, 200_000}).Draw(t, "cost")
+			if rapid.IntRange(0, 3).Draw(t, "retry") > 0 {
+				b.First(cost)
+				firsts += cost
+				if first == 0 {
+					first = cost
+				}
+			} else if units := b.Tokens(); b.Take(1, cost) {
+				if first > 0 {
+					retries += cost
+				}
+			} else if b.Tokens() != units {
+				t.Fatal("a refusal took units")
+			}
+		}
+		if retries > firsts/10+first {
+			t.Fatalf("retries for %d beside first attempts for %d", retries, firsts)
+		}
+	})
+}
+
+func TestSmallCallsDoNotPayForTheRetryOfAHugeOne(t *testing.T) {
+	t.Parallel()
+	b := tiers.NewRetryBudget(1)
+	for range 200 {
+		b.First(1000)
+	}
+	if b.Take(1, 50_000) {
+		t.Error("a retry fifty times as dear as the calls before it was granted")
+	}
+	if !b.Take(1, 5000) {
+		t.Error("a retry that the bucket can pay was refused")
+	}
+	if got := b.MicroUSD(); got != 5000 {
+		t.Errorf("%d left, want 5000 of 10000", got)
 	}
 }

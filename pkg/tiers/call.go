@@ -22,14 +22,17 @@ func (l *ladder) call(tier int, rows []jobs.Attempt) (Step, bool) {
 	}
 	route, ready := l.choose(routes, rows)
 	now, latest := l.in.Now, l.latest(tier)
+	shut := route.open().After(now)
 	switch {
-	case now.After(latest):
+	case now.After(latest) && !shut:
 		return l.skip(tier, WhyDeadline), true
 	case !ready.After(now):
 		return l.start(tier, route, rows), true
 	case due(route, rows).After(latest):
 		return l.skip(tier, WhyWaitTooLong), true
-	case !now.Before(latest):
+	case !now.Before(latest), shut && ready.After(latest) && latest.Sub(now) <= l.margin:
+		// What is nearly due and would wait in vain goes on at once: with many
+		// such jobs there is no time to lend each of them twice.
 		return l.skip(tier, l.blocker(route, rows)), true
 	default:
 		return l.await(tier, route, ready, rows), true
@@ -40,7 +43,10 @@ func (l *ladder) call(tier int, rows []jobs.Attempt) (Step, bool) {
 func (l *ladder) start(tier int, route Route, rows []jobs.Attempt) Step {
 	call := Step{
 		Kind: StepCall, Tier: tier, Provider: route.Provider, Model: route.Model,
-		Timeout: l.timeout(tier), Retry: len(rows) > 0, RaiseTokens: wasTruncated(rows),
+		Timeout: l.timeout(tier), Retry: len(rows) > 0, RaiseTokens: wasTruncated(rows), Reserve: route.Estimate,
+	}
+	if call.RaiseTokens {
+		call.Reserve = call.Reserve.Add(route.Estimate) // twice the room: at most twice the price
 	}
 	if step, granted := l.granted(call, rows); !granted {
 		return step
@@ -65,7 +71,8 @@ func (l *ladder) granted(call Step, rows []jobs.Attempt) (Step, bool) {
 func (l *ladder) await(tier int, route Route, ready time.Time, rows []jobs.Attempt) Step {
 	now, why := l.in.Now, l.blocker(route, rows)
 	until := earlier(ready, l.latest(tier))
-	if tier == 1 && ready.After(l.waitsUntil(rows)) {
+	switches := l.waitsUntil(route, rows)
+	if tier == 1 && ready.After(switches) {
 		if below, possible := l.readyBelow(); possible {
 			if !below.After(now) {
 				return l.skip(tier, why)
@@ -75,19 +82,38 @@ func (l *ladder) await(tier int, route Route, ready time.Time, rows []jobs.Attem
 	}
 	wait := Step{Kind: StepWait, Tier: tier, Until: until, Why: why}
 	if until.Sub(now) > l.policy.MaxSleep {
-		wait.Kind = StepPark
+		wait.Kind, wait.Until = StepPark, l.stayAway(tier, route, until, switches)
 		if why == WhyGated {
 			wait.Gate = route.Gate.Name
 		}
 		return wait
 	}
 	if !ready.After(until) { // the call will follow: ask before sleeping for it
-		call := Step{Tier: tier, Provider: route.Provider, Model: route.Model}
+		call := Step{Tier: tier, Provider: route.Provider, Model: route.Model, Reserve: route.Estimate}
 		if step, granted := l.granted(call, rows); !granted {
 			return step
 		}
 	}
 	return wait
+}
+
+// maxAway bounds by how much a park goes beyond the time at which its route
+// may open.
+const maxAway = 15 * time.Minute
+
+// stayAway lengthens a park until a time at which the route may open. A route
+// that has been down for long will likely close again, and each look costs a
+// loan: so a job stays away for half as long again as the outage has lasted,
+// as far as it would only wait. It still comes back when it must switch.
+func (l *ladder) stayAway(tier int, route Route, until, switches time.Time) time.Time {
+	if route.DownSince.IsZero() || route.onlyBusy(l.in.Now) || until.Before(route.open()) {
+		return until // the job's own wait, or the next tier's turn
+	}
+	away := l.in.Now.Add(min(l.in.Now.Sub(route.DownSince)/2, maxAway))
+	if _, below := l.readyBelow(); tier == 1 && below {
+		away = earlier(away, switches)
+	}
+	return later(until, earlier(away, l.latest(tier)))
 }
 
 // patient jobs wait for the primary as long as their time allows: batch, and
@@ -96,15 +122,16 @@ func (l *ladder) patient() bool { return l.lane == jobs.Batch || l.in.Job.Spec.R
 
 // waitsUntil is how long the job waits for tier 1 when tier 2 is open. The
 // patience counts from the last failure, else from when the job was queued, so
-// that a gate which is prolonged again and again does not hold it for ever.
-func (l *ladder) waitsUntil(rows []jobs.Attempt) time.Time {
+// that a gate which is prolonged again and again does not hold it for ever. Our
+// own limits are worth the patience of every lane: they leave room soon.
+func (l *ladder) waitsUntil(r Route, rows []jobs.Attempt) time.Time {
 	patience := l.policy.Patience[l.lane]
 	switch {
 	case l.patient():
 		return l.latest(1)
 	case len(rows) > 0:
 		return rows[len(rows)-1].EndedAt.Add(patience)
-	case l.lane <= jobs.Interactive:
+	case l.lane <= jobs.Interactive && !r.onlyBusy(l.in.Now):
 		return l.in.Now
 	default:
 		return l.in.Job.EnqueuedAt.Add(patience)
@@ -136,10 +163,12 @@ func (l *ladder) closed(tier int) string {
 		return WhyMaxTier
 	case tier > 1 && spec.RequireFull:
 		return WhyFullRequired
-	case tier > 1 && spec.Risk == jobs.RiskHigh:
+	case tier > 1 && spec.Risk == jobs.RiskHigh && l.policy.HighRiskSmaller == "":
 		return WhyHighRisk
 	case l.spent():
 		return WhyCost
+	case l.in.NoMoney:
+		return WhyTenantCost
 	default:
 		return ""
 	}

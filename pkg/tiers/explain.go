@@ -76,8 +76,13 @@ func explainTier(tier int, rows []jobs.Attempt, left bool) (sentence string, ans
 func explainEnd(job jobs.Job) string {
 	switch job.State {
 	case jobs.Succeeded:
-		if job.Tier == 4 {
+		switch {
+		case job.Tier == 4:
 			return "A person completed it."
+		case job.Result != nil && job.Result.Quality.Cached && job.Result.Quality.Degraded:
+			return "An earlier answer for the same document was used, past its time."
+		case job.Result != nil && job.Result.Quality.Cached:
+			return "An earlier answer for the same document was used."
 		}
 		return fmt.Sprintf("The answer is from tier %d.", job.Tier)
 	case jobs.InReview:
@@ -193,7 +198,10 @@ var whyPhrases = map[string]string{
 	WhyFullRequired: "the job takes no degraded answer",
 	WhyHighRisk:     "high-risk jobs do not complete there",
 	WhyWindow:       "the document is too long for the model",
-	WhyNotAllowed:   "the job may not use its routes",
+	WhyResidency:    "the job's data must stay elsewhere",
+	WhyBusy:         "our own limits left no room",
+	WhyTenantCost:   "the tenant's money for today is spent",
+	WhyStale:        "an earlier answer past its time",
 	ReviewNeedsOCR:  "the document is only pictures",
 
 	string(ClassRate):      "its provider asked for a pause",

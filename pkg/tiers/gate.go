@@ -52,6 +52,7 @@ const (
 type Gates struct {
 	mu     sync.Mutex
 	closed map[string]Gate
+	forced map[string]Override
 }
 
 // Close closes a gate, and reports whether that changed anything: others need
@@ -91,12 +92,22 @@ func (g *Gates) CloseBy(v Verdict, provider, model string, now time.Time) (gate 
 	return gate, g.Close(gate, now)
 }
 
-// Of is the gate of a route or of its provider, whichever opens later, for
-// [Route.Gate].
-func (g *Gates) Of(provider, model string) Gate {
+// Of is the gate of a route or of its provider at now, whichever opens later,
+// for [Route.Gate]. An operator's word counts first, the one on the route
+// before the one on its provider.
+func (g *Gates) Of(provider, model string, now time.Time) Gate {
+	route := routeName(provider, model)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.closed[routeName(provider, model)].Later(g.closed[provider])
+	for _, name := range []string{route, provider} {
+		switch o, ok := g.forcedOn(name, now); {
+		case ok && o.Closed:
+			return Gate{Name: name, Until: o.Until, Reason: ReasonForced}
+		case ok:
+			return Gate{}
+		}
+	}
+	return g.closed[route].Later(g.closed[provider])
 }
 
 // Closed lists the gates that are closed at now, by name, for a heartbeat.

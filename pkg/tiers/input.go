@@ -21,6 +21,12 @@ type Input struct {
 	Hand Hand
 	// Grant is the last answer of the retry budget to this holder.
 	Grant Grant
+	// Cached says whether an earlier answer for the same document and schema
+	// of the same tenant is at hand.
+	Cached Cached
+	// NoMoney is true when the tenant may not spend more on models now, or
+	// when nobody can say.
+	NoMoney bool
 	// Policy may be the zero value.
 	Policy Policy
 	// Now is the time of the decision.
@@ -46,15 +52,35 @@ type Route struct {
 	// Window is how many tokens the model takes, answer included; 0 when it
 	// is not known.
 	Window int
-	// Refused says why this job may not use the route, such as its residency;
-	// empty when it may.
+	// Refused says why this job may not use the route, such as
+	// [WhyResidency]; empty when it may.
 	Refused string
+	// Estimate is the most that one call of this job may use up on the route.
+	Estimate jobs.Usage
+	// Repair is the most that a repair may use up; zero means Estimate.
+	Repair jobs.Usage
 	// Gate is the gate of the route or of its provider, whichever opens later;
 	// [Gates.Of] answers it. The zero value is open.
 	Gate Gate
 	// BreakerUntil is when the open breaker may be probed; zero when it is
 	// closed.
 	BreakerUntil time.Time
+	// BusyUntil is when our own limits may let a call through, or when it is
+	// worth looking again; the past or zero when there is room.
+	BusyUntil time.Time
+	// DownSince is when the route stopped working; zero while it works. The
+	// longer it has been down, the longer parked jobs stay away.
+	DownSince time.Time
+}
+
+// open is when neither gate nor breaker nor our own limits keep calls away.
+func (r Route) open() time.Time {
+	return later(later(r.Gate.Until, r.BreakerUntil), r.BusyUntil)
+}
+
+// onlyBusy reports whether nothing but our own limits keeps calls away at now.
+func (r Route) onlyBusy(now time.Time) bool {
+	return r.BusyUntil.After(now) && !r.Gate.Until.After(now) && !r.BreakerUntil.After(now)
 }
 
 // Name is the route's name in gates and budgets.
@@ -70,6 +96,18 @@ type Hand struct {
 	// OptionalOnly is [Judgement.OptionalOnly]: the answer can stand without
 	// the fields at fault.
 	OptionalOnly bool
+	// Validated is true when the answer passed the extra validation that the
+	// rule of its tier names for high-risk jobs.
+	Validated bool
+}
+
+// Cached is an earlier answer of tier 1 in full.
+type Cached struct {
+	// Fresh: it stands as if the model had just given it.
+	Fresh bool
+	// Stale: it is past its time, and better than the rules when no model can
+	// be had. The answer then says so.
+	Stale bool
 }
 
 // Grant is an answer of the retry budget.

@@ -18,6 +18,9 @@ func Next(in Input) Step {
 	if in.Document.Fault != "" {
 		return l.unreadable()
 	}
+	if in.Cached.Fresh && in.Job.Spec.Risk != jobs.RiskHigh {
+		return Step{Kind: StepSucceed, Tier: 1, Cached: true}
+	}
 	for tier := l.reached(); tier <= 2; tier++ {
 		if step, decided := l.modelTier(tier); decided {
 			return step
@@ -35,6 +38,7 @@ type ladder struct {
 	smaller    time.Duration // one call on tier 2
 	tail       time.Duration // rules and commit
 	minAttempt time.Duration
+	margin     time.Duration // a job with less time to wait is nearly due
 }
 
 func newLadder(in Input) *ladder {
@@ -46,6 +50,7 @@ func newLadder(in Input) *ladder {
 		smaller:    min(p.Smaller.Timeout[lane], span/4),
 		tail:       min(p.RulesTimeout+p.Commit, span/5),
 		minAttempt: min(p.MinAttempt, span/10),
+		margin:     min(dueMargin, span/5),
 	}
 }
 
@@ -93,7 +98,7 @@ func (l *ladder) modelTier(tier int) (Step, bool) {
 	}
 	last := rows[len(rows)-1]
 	if last.Outcome == jobs.AttemptOK && l.holds(last) {
-		return Step{Kind: StepSucceed, Tier: tier, N: last.N}, true
+		return l.answered(tier, last), true
 	}
 	switch rule := l.rule(last, true); rule.Action {
 	case ActReview:
@@ -112,6 +117,15 @@ func (l *ladder) modelTier(tier int) (Step, bool) {
 	return l.call(tier, rows)
 }
 
+// answered ends the job with a good answer of a model, unless the job is of
+// high risk and the answer did not pass what its tier's rule asks for.
+func (l *ladder) answered(tier int, a jobs.Attempt) Step {
+	if tier > 1 && l.in.Job.Spec.Risk == jobs.RiskHigh && !l.in.Hand.Validated {
+		return l.toPerson(ReviewHighRisk)
+	}
+	return Step{Kind: StepSucceed, Tier: tier, N: a.N}
+}
+
 // holds reports whether the answer of a is in the holder's memory.
 func (l *ladder) holds(a jobs.Attempt) bool { return a.N == l.in.Hand.N && a.N != 0 }
 
@@ -120,6 +134,9 @@ func (l *ladder) holds(a jobs.Attempt) bool { return a.N == l.in.Hand.N && a.N !
 func (l *ladder) standsWithout(rows []jobs.Attempt) bool {
 	if !l.in.Hand.OptionalOnly || l.in.Job.Spec.RequireFull {
 		return false
+	}
+	if l.in.Job.Spec.Risk == jobs.RiskHigh && l.reached() > 1 {
+		return false // an answer with holes passes no extra validation
 	}
 	for _, a := range rows {
 		if l.holds(a) {
@@ -161,7 +178,7 @@ func (l *ladder) repair(tier int, rows []jobs.Attempt, rule Rule) (Step, bool) {
 	}
 	repair := Step{
 		Kind: StepRepair, Tier: tier, Provider: last.Provider, Model: last.Model,
-		Timeout: l.timeout(tier), N: last.N, Retry: true,
+		Timeout: l.timeout(tier), N: last.N, Retry: true, Reserve: l.estimate(last),
 	}
 	if ask, free := l.ask(repair, last.N, rule.Cost); !free {
 		return ask, true
@@ -172,15 +189,17 @@ func (l *ladder) repair(tier int, rows []jobs.Attempt, rule Rule) (Step, bool) {
 // noRepair says why a repair cannot be made now; empty when it can.
 func (l *ladder) noRepair(tier int, last jobs.Attempt) string {
 	switch {
-	case l.spent():
+	case l.spent(), l.spentMicro(l.estimate(last).CostMicroUSD):
 		return WhyCost
+	case l.in.NoMoney:
+		return WhyTenantCost
 	case l.in.Now.After(l.latest(tier)):
 		return WhyDeadline
 	case l.in.Grant.After == last.N && !l.in.Grant.Given:
 		return WhyRetryBudget
 	}
 	for _, r := range l.in.Routes {
-		if onRoute(last, r) && later(r.Gate.Until, r.BreakerUntil).After(l.in.Now) {
+		if onRoute(last, r) && r.open().After(l.in.Now) && !r.onlyBusy(l.in.Now) {
 			return l.blocker(r, nil)
 		}
 	}
@@ -194,7 +213,7 @@ func (l *ladder) ask(try Step, n, cost int) (ask Step, free bool) {
 		return Step{}, true
 	}
 	return Step{
-		Kind: StepAsk, Tier: try.Tier, Provider: try.Provider, Model: try.Model, Cost: cost, N: n,
+		Kind: StepAsk, Tier: try.Tier, Provider: try.Provider, Model: try.Model, Cost: cost, N: n, Reserve: try.Reserve,
 	}, false
 }
 
@@ -226,14 +245,28 @@ func (l *ladder) timeout(tier int) time.Duration {
 }
 
 // spent reports whether the job has used up its money.
-func (l *ladder) spent() bool {
+func (l *ladder) spent() bool { return l.spentMicro(1) }
+
+// tooDear reports whether a call on the route may cost more than the job has
+// left.
+func (l *ladder) tooDear(r Route) bool { return l.spentMicro(r.Estimate.CostMicroUSD) }
+
+// spentMicro reports whether the job has less than micro left of its money.
+// Calls that may have been billed count with all that was reserved for them.
+func (l *ladder) spentMicro(micro int64) bool {
 	limit := l.in.Job.Spec.MaxCostMicroUSD
-	if limit == 0 {
-		return false
+	return limit != 0 && Usage(l.in.Ledger).CostMicroUSD > limit-micro
+}
+
+// estimate is the most that a repair on the route of a may use up.
+func (l *ladder) estimate(a jobs.Attempt) jobs.Usage {
+	for _, r := range l.in.Routes {
+		if r.Tier == a.Tier && onRoute(a, r) {
+			if r.Repair != (jobs.Usage{}) {
+				return r.Repair
+			}
+			return r.Estimate
+		}
 	}
-	var sum int64
-	for _, a := range l.in.Ledger {
-		sum += a.Usage.CostMicroUSD
-	}
-	return sum >= limit
+	return jobs.Usage{}
 }

@@ -23,6 +23,9 @@ func (l *ladder) lowerTiers() Step {
 		default: // its process died: run it again, it costs nothing
 		}
 	}
+	if l.in.Cached.Stale && l.refusesDegraded() == "" {
+		return Step{Kind: StepSucceed, Tier: 1, Cached: true, Stale: true}
+	}
 	left := l.in.Job.DeadlineAt.Add(rulesGrace).Sub(l.in.Now)
 	switch {
 	case l.in.Job.Spec.MaxTier != 0 && l.in.Job.Spec.MaxTier < 3:
@@ -36,7 +39,11 @@ func (l *ladder) lowerTiers() Step {
 
 // proven is what becomes of a complete answer of the rule parser.
 func (l *ladder) proven(a jobs.Attempt) Step {
-	if why := l.refusesDegraded(); why != "" {
+	why := l.refusesDegraded()
+	if why == ReviewHighRisk && l.policy.HighRiskRules != "" && l.in.Hand.Validated {
+		why = ""
+	}
+	if why != "" {
 		return l.toPerson(why)
 	}
 	return Step{Kind: StepSucceed, Tier: 3, N: a.N}
@@ -62,7 +69,7 @@ func (l *ladder) exhausted() Step {
 	}
 	for i := len(l.in.Ledger) - 1; i >= 0; i-- {
 		a := l.in.Ledger[i]
-		if a.Kind == jobs.SkipAttempt && (a.Why == WhyCost || a.Why == WhyDeadline) {
+		if a.Kind == jobs.SkipAttempt && (a.Why == WhyCost || a.Why == WhyTenantCost || a.Why == WhyDeadline) {
 			return l.toPerson(a.Why)
 		}
 	}

@@ -53,6 +53,36 @@ type Policy struct {
 	// StrictModel refuses an answer that another model gave than the one
 	// asked. By default such an answer stands and says so.
 	StrictModel bool
+	// SimpleBelow is the size in tokens, answer included, below which a
+	// document is simple: among the routes of a tier it takes the cheapest
+	// first. 0 keeps the order of the configuration.
+	SimpleBelow int
+	// HighRiskSmaller and HighRiskRules name the extra validation under which
+	// a high-risk job may complete on tier 2 and on tier 3. Empty, the
+	// default, keeps it from completing there.
+	HighRiskSmaller, HighRiskRules Validation
+}
+
+// Validation names a check beyond those that every answer must pass.
+type Validation string
+
+// The extra validations.
+const (
+	// ValidateProven asks for a place in the document for every value of the
+	// answer, and that no optional value was dropped.
+	ValidateProven Validation = "proven"
+	// ValidateAgreed asks that the model and the rule parser, each by itself,
+	// found the same values for all required fields.
+	ValidateAgreed Validation = "agreed"
+)
+
+func (v Validation) validate(name string) error {
+	switch v {
+	case "", ValidateProven, ValidateAgreed:
+		return nil
+	default:
+		return fmt.Errorf("%s is %.32q, want %s or %s", name, string(v), ValidateProven, ValidateAgreed)
+	}
 }
 
 // WithDefaults returns p with every zero field set to its default.
@@ -106,6 +136,10 @@ func (p Policy) Validate() error {
 		if d < 0 {
 			errs = append(errs, fmt.Errorf("%s is %v, must not be negative", name, d))
 		}
+	}
+	errs = append(errs, p.HighRiskSmaller.validate("high_risk.smaller"), p.HighRiskRules.validate("high_risk.rules"))
+	if p.SimpleBelow < 0 {
+		errs = append(errs, fmt.Errorf("simple_below is %d, must not be negative", p.SimpleBelow))
 	}
 	positive("backoff_base", p.BackoffBase)
 	positive("backoff_cap", p.BackoffCap)

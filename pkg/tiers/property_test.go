@@ -40,6 +40,12 @@ func drawWorld(t *rapid.T) *world {
 	w.rules = rapid.Bool().Draw(t, "rules")
 	w.document.Tokens = rapid.SampledFrom([]int{0, 3000, 9000}).Draw(t, "tokens")
 	w.policy.StrictModel = rapid.Bool().Draw(t, "strict")
+	w.policy.HighRiskSmaller = rapid.SampledFrom([]tiers.Validation{"", "", tiers.ValidateAgreed}).Draw(t, "high risk smaller")
+	w.policy.HighRiskRules = rapid.SampledFrom([]tiers.Validation{"", "", tiers.ValidateProven}).Draw(t, "high risk rules")
+	w.policy.SimpleBelow = rapid.SampledFrom([]int{0, 4000}).Draw(t, "simple below")
+	w.validated = rapid.Bool().Draw(t, "validated")
+	w.noMoney = rapid.IntRange(0, 9).Draw(t, "no money") == 0
+	w.cached = rapid.SampledFrom([]tiers.Cached{{}, {}, {}, {Stale: true}, {Fresh: true}}).Draw(t, "cached")
 	w.routes = nil
 	for i, r := range []tiers.Route{
 		{Tier: 1, Provider: "a", Model: "large"}, {Tier: 1, Provider: "b", Model: "large"},
@@ -51,6 +57,11 @@ func drawWorld(t *rapid.T) *world {
 		r.Window = rapid.SampledFrom([]int{0, 4000, 8000, 16000}).Draw(t, "window")
 		if rapid.IntRange(0, 9).Draw(t, "refused") == 0 {
 			r.Refused = "residency"
+		}
+		r.Estimate.CostMicroUSD = rapid.SampledFrom([]int64{0, 0, 200, 600}).Draw(t, "estimate")
+		r.BusyUntil = w.now.Add(time.Duration(rapid.SampledFrom([]int{-1, -1, -1, 1, 20}).Draw(t, "busy")) * time.Second)
+		if rapid.Bool().Draw(t, "down") {
+			r.DownSince = w.now.Add(-time.Hour)
 		}
 		gate := tiers.Gate{
 			Name:   rapid.SampledFrom([]string{r.Provider, r.Name()}).Draw(t, "gate name"),
@@ -132,7 +143,9 @@ func broken(w *world) (list []string) {
 	}
 	check(calls[1] <= 4 && calls[2] <= 2, "too many calls")
 	check(repairs[1] <= 1 && repairs[2] <= 1, "too many repairs")
-	check(calls[2] == 0 || !w.job.Spec.RequireFull && w.job.Spec.Risk != jobs.RiskHigh, "a call on tier 2 that could not complete the job")
+	high := w.job.Spec.Risk == jobs.RiskHigh
+	check(calls[2] == 0 || !w.job.Spec.RequireFull && (!high || w.policy.HighRiskSmaller != ""), "a call on tier 2 that could not complete the job")
+	check(len(w.calls) == 0 || !w.noMoney, "a call for a tenant without money")
 	for i, a := range w.ledger {
 		check(a.N == i+1, "the numbering has a gap")
 		check(!a.Open(), "an attempt stayed open")
@@ -145,7 +158,10 @@ func broken(w *world) (list []string) {
 	case tiers.StepSucceed:
 		degraded := tiers.Quality(w.ledger, end).Degraded
 		check(!degraded || !w.job.Spec.RequireFull, "a degraded answer where none was accepted")
-		check(end.Tier == 1 || w.job.Spec.Risk != jobs.RiskHigh, "a high-risk job completed on a lower tier")
+		rule := map[int]tiers.Validation{2: w.policy.HighRiskSmaller, 3: w.policy.HighRiskRules}[end.Tier]
+		check(!high || end.Tier == 1 || rule != "" && w.validated, "a high-risk job completed on a lower tier without its validation")
+		check(!high || !end.Cached, "a high-risk job took an answer from the cache")
+		check(!end.Cached || end.Stale == degraded, "a stale answer passes for a full one, or a fresh one does not")
 		check(!degraded || len(tiers.Quality(w.ledger, end).Reasons) > 0, "a degraded answer without a reason")
 	case tiers.StepFail:
 		limit := w.job.Spec.MaxTier
@@ -163,9 +179,14 @@ func spentBeforeLastCall(w *world) bool {
 	if limit == 0 {
 		return true
 	}
+	estimates := map[string]int64{}
+	for _, r := range w.routes {
+		estimates[r.Name()] = r.Estimate.CostMicroUSD
+	}
 	var sum int64
 	for _, a := range w.ledger {
-		if (a.Kind == jobs.CallAttempt || a.Kind == jobs.RepairAttempt) && sum >= limit {
+		paid := a.Kind == jobs.CallAttempt || a.Kind == jobs.RepairAttempt
+		if paid && (sum >= limit || sum+estimates[a.Provider+"/"+a.Model] > limit) {
 			return false
 		}
 		sum += a.Usage.CostMicroUSD

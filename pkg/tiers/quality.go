@@ -11,8 +11,13 @@ import (
 func Quality(ledger []jobs.Attempt, success Step) jobs.Quality {
 	q := jobs.Quality{
 		Tier:     success.Tier,
-		Degraded: success.Tier > 1 || success.DropFaulty,
+		Degraded: success.Tier > 1 || success.DropFaulty || success.Stale,
+		Cached:   success.Cached,
 		Review:   "none",
+	}
+	if success.Stale { // why no model answered, and the caveat
+		q.Reasons = append(Reasons(ledger, 3), WhyStale)
+		return q
 	}
 	for _, a := range ledger {
 		if a.N == success.N {

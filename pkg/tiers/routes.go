@@ -1,6 +1,8 @@
 package tiers
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -36,9 +38,11 @@ func (l *ladder) routes(tier int, rows []jobs.Attempt) (usable []Route, why stri
 func (l *ladder) out(r Route, rows []jobs.Attempt) string {
 	switch {
 	case r.Refused != "":
-		return WhyNotAllowed
+		return r.Refused
 	case r.Window > 0 && l.in.Document.Tokens > r.Window, l.tooSmall(r):
 		return WhyWindow
+	case l.tooDear(r):
+		return WhyCost
 	}
 	if class := l.spentOn(r, rows); class != "" {
 		return string(class)
@@ -111,13 +115,19 @@ func (l *ladder) halted(r Route) jobs.Class {
 }
 
 // choose picks the first route that the job's patience covers, else the one
-// that is ready first, and says when it is ready.
+// that is ready first, and says when it is ready. A simple document tries the
+// cheap routes of the tier first.
 func (l *ladder) choose(routes []Route, rows []jobs.Attempt) (Route, time.Time) {
+	if l.in.Document.Tokens < l.policy.SimpleBelow {
+		routes = slices.Clone(routes)
+		slices.SortStableFunc(routes, func(a, b Route) int {
+			return cmp.Compare(a.Estimate.CostMicroUSD, b.Estimate.CostMicroUSD)
+		})
+	}
 	best, bestReady := routes[0], ready(routes[0], rows)
-	limit := later(l.in.Now, l.waitsUntil(rows))
 	for _, r := range routes {
 		at := ready(r, rows)
-		if !at.After(limit) {
+		if !at.After(later(l.in.Now, l.waitsUntil(r, rows))) {
 			return r, at
 		}
 		if at.Before(bestReady) {
@@ -136,14 +146,16 @@ func (l *ladder) blocker(r Route, rows []jobs.Attempt) string {
 		return string(lastOn(r, rows).Class)
 	case !at.After(r.Gate.Until):
 		return WhyGated
-	default:
+	case !at.After(r.BreakerUntil):
 		return WhyBreakerOpen
+	default:
+		return WhyBusy
 	}
 }
 
 // ready is when a route can be called by this job.
 func ready(r Route, rows []jobs.Attempt) time.Time {
-	return later(later(r.Gate.Until, r.BreakerUntil), due(r, rows))
+	return later(r.open(), due(r, rows))
 }
 
 // due is when the job's own wait for a route ends; zero without one.

@@ -20,6 +20,9 @@ func (s Step) Row(in Input) (row jobs.Attempt, ok bool) {
 		Provider: s.Provider, Model: s.Model, StartedAt: now,
 		DeadlineLeftMS: max(in.Job.DeadlineAt.Sub(now).Milliseconds(), 0),
 	}
+	if kind == jobs.CallAttempt || kind == jobs.RepairAttempt {
+		row.Usage = s.Reserve
+	}
 	if s.Kind == StepSkip {
 		row.EndedAt, row.Outcome, row.Why, row.Billed = now, jobs.AttemptSkipped, s.Why, jobs.BilledNo
 	}
@@ -59,7 +62,7 @@ func (p Policy) Close(ledger []jobs.Attempt, row jobs.Attempt, s Signal, v Verdi
 	v = p.settled(ledger, row, v)
 	row.EndedAt = jobs.Stamp(now)
 	row.Outcome, row.Class, row.Why = jobs.AttemptError, v.Class, v.Why
-	row.Status, row.ServedModel, row.Usage, row.Billed = s.Status, s.ServedModel, s.Usage, v.Billed
+	row.Status, row.ServedModel, row.Usage, row.Billed = s.Status, s.ServedModel, used(row.Usage, s, v), v.Billed
 	switch {
 	case v.OK():
 		row.Outcome = jobs.AttemptOK
@@ -75,6 +78,20 @@ func (p Policy) Close(ledger []jobs.Attempt, row jobs.Attempt, s Signal, v Verdi
 		row.BackoffMS = (now.Add(wait).Sub(row.EndedAt) + time.Millisecond - 1).Milliseconds()
 	}
 	return row
+}
+
+// used is what a closed call counts for: what the provider reported, nothing
+// for a call that was not billed, and all that was reserved for one that may
+// have been billed and does not say.
+func used(reserved jobs.Usage, s Signal, v Verdict) jobs.Usage {
+	switch {
+	case s.Usage != jobs.Usage{}:
+		return s.Usage
+	case v.Billed == jobs.BilledNo:
+		return jobs.Usage{}
+	default:
+		return reserved
+	}
 }
 
 // settled adjusts a verdict by what only the ladder knows: a second stale

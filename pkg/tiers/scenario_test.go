@@ -26,7 +26,9 @@ const divider = "----\n"
 //	lane, deadline, risk, max_tier, max_cost, tokens, jitter, document  <value>
 //	require_full | strict_model | budget <units of first attempts>
 //	at <duration>                        the job is lent so long after it was queued
-//	routes none | route <tier> <provider> <model> [window=n] [refused=why] [breaker=d]
+//	simple_below, high_risk_smaller, high_risk_rules  <value>
+//	validated | no_money | cached fresh|stale
+//	routes none | route <tier> <provider> <model> [window=n] [refused=why] [breaker=d] [busy=d] [down=d] [cost=n]
 //	gate <name> <duration> <class>
 //	rules complete | incomplete
 //	<model>: <answer>; <answer>; …       in order, the last one again and again
@@ -106,6 +108,7 @@ func (w *world) settle() {
 	switch w.end.Kind {
 	case tiers.StepSucceed:
 		w.job.State = jobs.Succeeded
+		w.job.Result = &jobs.Result{Quality: tiers.Quality(w.ledger, *w.end)}
 	case tiers.StepReview:
 		w.job.State, w.job.Reason = jobs.InReview, w.end.Why
 	case tiers.StepFail:
@@ -134,6 +137,18 @@ func setUp(w *world, words []string) (err error) {
 		w.job.Spec.MaxCostMicroUSD = mustInt(value)
 	case "require_full":
 		w.job.Spec.RequireFull = true
+	case "high_risk_smaller":
+		w.policy.HighRiskSmaller = tiers.Validation(value)
+	case "high_risk_rules":
+		w.policy.HighRiskRules = tiers.Validation(value)
+	case "validated":
+		w.validated = true
+	case "cached":
+		w.cached = tiers.Cached{Fresh: value == "fresh", Stale: value == "stale"}
+	case "no_money":
+		w.noMoney = true
+	case "simple_below":
+		w.policy.SimpleBelow = int(mustInt(value))
 	case "strict_model":
 		w.policy.StrictModel = true
 	case "tokens":
@@ -147,7 +162,7 @@ func setUp(w *world, words []string) (err error) {
 	case "budget":
 		w.budgets = tiers.Budgets{}
 		for range mustInt(value) {
-			w.budgets.First("acme/large", tiers.PoolOf(w.job.Lane))
+			w.budgets.First("acme/large", tiers.PoolOf(w.job.Lane), 0)
 		}
 	case "at":
 		w.now = epoch().Add(mustDuration(value))
@@ -179,6 +194,12 @@ func addRoute(w *world, words []string) error {
 			r.Window = int(mustInt(value))
 		case "refused":
 			r.Refused = value
+		case "cost":
+			r.Estimate.CostMicroUSD = mustInt(value)
+		case "busy":
+			r.BusyUntil = epoch().Add(mustDuration(value))
+		case "down":
+			r.DownSince = epoch().Add(-mustDuration(value))
 		case "breaker":
 			r.BreakerUntil = epoch().Add(mustDuration(value))
 		default:

@@ -56,8 +56,17 @@ type Step struct {
 	// RaiseTokens asks a call for a larger limit on output tokens, because an
 	// answer was cut at the old one.
 	RaiseTokens bool `json:"raise_tokens,omitempty"`
-	// Cost is what an ask takes from the retry budget.
+	// Cost is what an ask takes from the retry budget, in units.
 	Cost int `json:"cost,omitempty"`
+	// Reserve is the most that a call or a repair may use up, or the one that
+	// an ask is for. It stands in the open row, so that a call whose end nobody
+	// sees counts in full.
+	Reserve jobs.Usage `json:"reserve,omitzero"`
+	// Cached is true on a success with the answer of [Input.Cached].
+	Cached bool `json:"cached,omitempty"`
+	// Stale is true on such a success whose answer is past its time; it is
+	// degraded.
+	Stale bool `json:"stale,omitempty"`
 	// N is the attempt that an ask follows, a repair mends or a success uses.
 	N int `json:"n,omitempty"`
 	// DropFaulty is true on a success whose answer stands only without the
@@ -117,6 +126,12 @@ func (s Step) String() string {
 	}
 	if s.DropFaulty {
 		word("drop_faulty")
+	}
+	if s.Cached {
+		word("cached")
+	}
+	if s.Stale {
+		word("stale")
 	}
 	if s.Gate != "" {
 		word("gate=%s", s.Gate)

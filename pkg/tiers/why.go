@@ -25,8 +25,15 @@ const (
 	WhyHighRisk = "high_risk"
 	// WhyWindow: the document does not fit the window of any route.
 	WhyWindow = "too_long"
-	// WhyNotAllowed: no route of the tier may see this job.
-	WhyNotAllowed = "route_not_allowed"
+	// WhyResidency: no route of the tier works where the job's data must stay.
+	WhyResidency = "residency"
+	// WhyBusy: our own limits on the route leave no room.
+	WhyBusy = "busy"
+	// WhyTenantCost: the tenant has spent the money it may spend today, or
+	// nobody can say.
+	WhyTenantCost = "tenant_budget"
+	// WhyStale: the answer comes from the cache and is past its time.
+	WhyStale = "stale_cache"
 
 	// WhyNoRetry: the server forbade a retry.
 	WhyNoRetry = "server_says_no_retry"

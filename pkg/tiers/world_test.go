@@ -23,6 +23,9 @@ type world struct {
 	routes     []tiers.Route
 	ownRoutes  bool // the story names its routes
 	rules      bool // the rule parser proves everything
+	validated  bool // answers pass extra validations
+	cached     tiers.Cached
+	noMoney    bool
 	jitter     func() float64
 	reply      func(route string, repair bool) string
 
@@ -62,12 +65,12 @@ func (w *world) note(format string, args ...any) {
 func (w *world) input() tiers.Input {
 	routes := make([]tiers.Route, len(w.routes))
 	for i, r := range w.routes {
-		r.Gate = w.gates.Of(r.Provider, r.Model)
+		r.Gate = w.gates.Of(r.Provider, r.Model, w.now)
 		routes[i] = r
 	}
 	return tiers.Input{
 		Job: w.job, Ledger: w.ledger, Document: w.document, Routes: routes,
-		Hand: w.hand, Grant: w.grant, Policy: w.policy, Now: w.now,
+		Hand: w.hand, Grant: w.grant, Cached: w.cached, NoMoney: w.noMoney, Policy: w.policy, Now: w.now,
 	}
 }
 
@@ -99,12 +102,12 @@ func (w *world) step(s tiers.Step) {
 		}
 		row = tiers.CloseRules(row, w.rules, w.now)
 		w.ledger[len(w.ledger)-1] = row
-		w.hand = tiers.Hand{N: row.N}
+		w.hand = tiers.Hand{N: row.N, Validated: w.validated}
 	case tiers.StepSkip:
 		w.note("%s", s)
 		w.open(s)
 	case tiers.StepAsk:
-		given := w.budgets.Take(s.Route(), tiers.PoolOf(w.job.Lane), s.Cost)
+		given := w.budgets.Take(s.Route(), tiers.PoolOf(w.job.Lane), s.Cost, s.Reserve.CostMicroUSD)
 		w.grant = tiers.Grant{After: s.N, Given: given}
 		w.note("%s given=%v", s, given)
 	case tiers.StepWait:
@@ -139,7 +142,7 @@ func (w *world) open(s tiers.Step) jobs.Attempt {
 func (w *world) call(s tiers.Step) {
 	row := w.open(s)
 	if !s.Retry {
-		w.budgets.First(s.Route(), tiers.PoolOf(w.job.Lane))
+		w.budgets.First(s.Route(), tiers.PoolOf(w.job.Lane), s.Reserve.CostMicroUSD)
 	}
 	word := w.reply(s.Route(), s.Kind == tiers.StepRepair)
 	c := call{route: s.Route(), tier: s.Tier, repair: s.Kind == tiers.StepRepair, at: w.now, timeout: s.Timeout, row: row.N}
@@ -161,7 +164,7 @@ func (w *world) call(s tiers.Step) {
 		w.note("  gate %s closed for %v (%s)", gate.Name, gate.Until.Sub(w.now), gate.Reason)
 	}
 	if sig.Content != "" {
-		w.hand = tiers.Hand{N: row.N, OptionalOnly: judgement.OptionalOnly}
+		w.hand = tiers.Hand{N: row.N, OptionalOnly: judgement.OptionalOnly, Validated: w.validated}
 	}
 	w.note("  %d: %s %s wait=%v billed=%s", row.N, row.Outcome, row.Class, time.Duration(row.BackoffMS)*time.Millisecond, row.Billed)
 	if row.Outcome == jobs.AttemptCancelled || strings.HasSuffix(word, "crash_after") {
@@ -326,7 +329,7 @@ func newWorld() *world {
 func (w *world) fillBudget() {
 	for range 200 {
 		for _, r := range w.routes {
-			w.budgets.First(r.Name(), tiers.PoolOf(w.job.Lane))
+			w.budgets.First(r.Name(), tiers.PoolOf(w.job.Lane), 1000)
 		}
 	}
 }
