@@ -9,10 +9,10 @@ import (
 	"github.com/sluicehq/sluice/internal/extract/anthropic"
 	"github.com/sluicehq/sluice/internal/extract/openai"
 	"github.com/sluicehq/sluice/internal/extract/schema"
-	"github.com/sluicehq/sluice/internal/extract/strictjson"
 	"github.com/sluicehq/sluice/internal/extract/wire"
 	"github.com/sluicehq/sluice/internal/httpapi"
 	"github.com/sluicehq/sluice/internal/ladder"
+	"github.com/sluicehq/sluice/internal/strictjson"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -95,8 +95,8 @@ func (x *extraction) Validate(spec jobs.Spec, data []byte) ([]httpapi.Violation,
 		return nil, err
 	}
 	value, err := strictjson.Decode(data, strictjson.Limits{})
-	if bad, ok := errors.AsType[*strictjson.Error](err); ok {
-		return []httpapi.Violation{{Reason: "is not strict JSON: " + bad.What}}, nil
+	if bad, ok := errors.AsType[*strictjson.ParseError](err); ok {
+		return []httpapi.Violation{{Reason: "is not strict JSON: " + string(bad.Fault)}}, nil
 	}
 	if err != nil {
 		return nil, err

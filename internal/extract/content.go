@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/sluicehq/sluice/internal/extract/strictjson"
+	"github.com/sluicehq/sluice/internal/strictjson"
 )
 
 // errNoObject marks an answer in which no JSON object was found.

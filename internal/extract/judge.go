@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/sluicehq/sluice/internal/extract/schema"
-	"github.com/sluicehq/sluice/internal/extract/strictjson"
+	"github.com/sluicehq/sluice/internal/strictjson"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )

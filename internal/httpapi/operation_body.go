@@ -5,8 +5,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/sluicehq/sluice/internal/httpapi/strictjson"
 	"github.com/sluicehq/sluice/internal/operations"
+	"github.com/sluicehq/sluice/internal/strictjson"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 

@@ -9,7 +9,7 @@ import (
 	"mime"
 	"time"
 
-	"github.com/sluicehq/sluice/internal/httpapi/strictjson"
+	"github.com/sluicehq/sluice/internal/strictjson"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/sluicehq/sluice/internal/httpapi/strictjson"
+	"github.com/sluicehq/sluice/internal/strictjson"
 	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )

@@ -14,7 +14,7 @@ import (
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/extract/place"
 	"github.com/sluicehq/sluice/internal/extract/schema"
-	"github.com/sluicehq/sluice/internal/extract/strictjson"
+	"github.com/sluicehq/sluice/internal/strictjson"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 

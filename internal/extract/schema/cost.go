@@ -7,7 +7,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/sluicehq/sluice/internal/extract/strictjson"
+	"github.com/sluicehq/sluice/internal/strictjson"
 )
 
 // maxCost bounds how many subschemas may be evaluated on one path through a
@@ -19,7 +19,7 @@ const maxCost = 500
 // references that go round in a circle without entering the value.
 func checkCost(root *jsonschema.Schema) error {
 	c := costs{memo: map[costKey]int{}, open: map[*jsonschema.Schema]bool{}}
-	total := c.of(root, strictjson.Limits{}.WithDefaults().Depth)
+	total := c.of(root, strictjson.DefaultDepth)
 	if c.loop != nil {
 		return &Error{Pointer: fragment(c.loop.Location), Message: "the reference refers to itself without end"}
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/sluicehq/sluice/internal/extract/strictjson"
+	"github.com/sluicehq/sluice/internal/strictjson"
 )
 
 // Limits of a schema that is given with a job.

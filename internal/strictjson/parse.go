@@ -7,25 +7,40 @@ import (
 	"unicode/utf8"
 )
 
-// Limits bound what [Parse] takes; a zero field gets its default.
+// Limits bound what [Parse] and [Decode] take; a zero field gets its default.
 type Limits struct {
-	// Depth is the deepest nesting of arrays and objects; 0 means 32.
+	// Bytes is the longest text; 0 means no bound of its own.
+	Bytes int
+	// Depth is the deepest nesting of arrays and objects; 0 means
+	// [DefaultDepth].
 	Depth int
 	// Members is the most members of one object; 0 means 1000.
 	Members int
-	// Values is the most values in all; 0 means 20,000.
+	// Values is the most values in all; 0 means [DefaultValues].
 	Values int
+	// String is the most bytes of one string or name as they are written; 0
+	// means no bound of its own.
+	String int
+	// Number is the most bytes of one number, and its largest exponent; 0
+	// means no bound of its own.
+	Number int
 }
+
+// Defaults of [Limits].
+const (
+	DefaultDepth  = 32
+	DefaultValues = 20_000
+)
 
 func (l Limits) withDefaults() Limits {
 	if l.Depth == 0 {
-		l.Depth = 32
+		l.Depth = DefaultDepth
 	}
 	if l.Members == 0 {
 		l.Members = 1000
 	}
 	if l.Values == 0 {
-		l.Values = 20_000
+		l.Values = DefaultValues
 	}
 	return l
 }
@@ -43,6 +58,7 @@ const (
 	Duplicate     Fault = "a name occurs twice in one object"
 	TooDeep       Fault = "nested too deeply"
 	TooMany       Fault = "too many values or members"
+	TooLong       Fault = "a text, string or number is too long"
 )
 
 // ParseError says why a text was refused. Path and Offset come from the text,
@@ -63,6 +79,9 @@ func (e *ParseError) Error() string { return fmt.Sprintf("%s at byte %d", e.Faul
 // memory with data.
 func Parse(data []byte, limits Limits) (Value, error) {
 	p := parser{data: data, limits: limits.withDefaults()}
+	if over(len(data), limits.Bytes) {
+		return Value{}, p.fail(TooLong)
+	}
 	if !utf8.Valid(data) {
 		return Value{}, p.fail(NotUTF8)
 	}
@@ -79,6 +98,9 @@ func Parse(data []byte, limits Limits) (Value, error) {
 	}
 	return v, nil
 }
+
+// over reports whether n is over a limit, if there is one.
+func over(n, limit int) bool { return limit > 0 && n > limit }
 
 type parser struct {
 	data   []byte
@@ -234,9 +256,13 @@ func (p *parser) literal(word string) error {
 // str steps over a string.
 func (p *parser) str() error {
 	p.at++ // the quote
+	start := p.at
 	for p.at < len(p.data) {
 		switch c := p.data[p.at]; {
 		case c == '"':
+			if over(p.at-start, p.limits.String) {
+				return p.fail(TooLong)
+			}
 			p.at++
 			return nil
 		case c < 0x20:
@@ -270,6 +296,7 @@ func escapeLength(s []byte) (int, Fault) {
 
 // number steps over a number: -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
 func (p *parser) number() error {
+	start, exponent := p.at, p.at
 	if p.peek() == '-' {
 		p.at++
 	}
@@ -290,11 +317,24 @@ func (p *parser) number() error {
 		if c := p.peek(); c == '+' || c == '-' {
 			p.at++
 		}
+		exponent = p.at
 		if !p.digits() {
 			return p.fail(Syntax)
 		}
 	}
+	if over(p.at-start, p.limits.Number) || exponent > start && over(exponentOf(p.data[exponent:p.at]), p.limits.Number) {
+		return p.fail(TooLong)
+	}
 	return nil
+}
+
+// exponentOf reads the digits of an exponent; one that no int holds is cut.
+func exponentOf(digits []byte) int {
+	e := 0
+	for _, c := range digits {
+		e = min(e*10+int(c-'0'), 1_000_000)
+	}
+	return e
 }
 
 func (p *parser) digits() bool {
