@@ -59,7 +59,11 @@ type Config struct {
 	Poll time.Duration
 	// Backoff is the pause after an engine that did not answer: 250 ms.
 	Backoff time.Duration
-	Events  Events
+	// Pace is asked before each request for loans how many jobs may be held
+	// at once, so that an outage of the models leaves jobs in their queues;
+	// nil lets every slot be filled.
+	Pace   func() tiers.Pace
+	Events Events
 }
 
 func (c Config) withDefaults() Config {

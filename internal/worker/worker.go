@@ -74,31 +74,6 @@ func (w *Worker) Run(ctx context.Context, grace time.Duration) {
 	keeper.Wait()
 }
 
-// borrow asks for as many loans as there are free slots, for ever.
-func (w *Worker) borrow(ctx context.Context) {
-	for ctx.Err() == nil {
-		free := w.config.Slots - w.Load().Busy
-		if free == 0 {
-			select {
-			case <-ctx.Done():
-			case <-w.freed:
-			}
-			continue
-		}
-		loans, err := w.engine.Lend(ctx, jobs.LendRequest{
-			Worker: w.config.Name, Max: min(free, jobs.MaxLend), Slots: w.config.Slots,
-			Lease: w.config.Lease, Wait: w.config.Poll,
-		})
-		if err != nil && ctx.Err() == nil {
-			w.config.Events.trouble("", fmt.Errorf("lend: %w", err))
-			pause(ctx, w.config.Backoff)
-		}
-		for _, loan := range loans {
-			w.start(ctx, loan)
-		}
-	}
-}
-
 func (w *Worker) start(ctx context.Context, loan jobs.Loan) {
 	// A running job outlives the end of borrowing: its own context ends by
 	// cause, in drain or when its lease is lost.
