@@ -14,10 +14,10 @@ import (
 
 func TestAWriteIsAnsweredOnceEnoughReplicasHaveIt(t *testing.T) {
 	t.Parallel()
-	primary := redistest.Start(t, redistest.Settings{})
+	primary := redistest.Start(t, redistest.Settings{Args: []string{"--repl-diskless-sync-delay", "0"}})
 	replica := redistest.Start(t, redistest.Settings{ReplicaOf: primary.Addr()})
 	conn := dial(t, primary.URL())
-	conn.AddHook(replicated{client: conn, replicas: 1, within: 30 * time.Second})
+	conn.AddHook(replicated{client: conn, replicas: 1, within: 4 * time.Second})
 	store := redis.NewScript(`redis.call("SET", KEYS[1], ARGV[1]) return 1`)
 	copied := dial(t, replica.URL())
 	for _, key := range []string{"one", "two"} {
