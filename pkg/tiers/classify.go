@@ -38,7 +38,7 @@ func NewClassifier(site string) (*Classifier, error) {
 func (c *Classifier) Classify(s Signal, j Judgement, now time.Time) Verdict {
 	switch {
 	case s.Status >= 300 && s.Timeout != BudgetShutdown:
-		return c.refused(s, parseErrorBody(s.Body), s.Status, now)
+		return c.refused(s, parseErrorBody(s.Body), now)
 	case s.Status < 200 || s.Err != nil || s.Phase != PhaseDone:
 		return verdictOf(transportClass(s))
 	default:
@@ -47,15 +47,17 @@ func (c *Classifier) Classify(s Signal, j Judgement, now time.Time) Verdict {
 }
 
 // refused is the verdict on an answer with an error status, or on an error
-// inside a 200.
-func (c *Classifier) refused(s Signal, e errorBody, status int, now time.Time) Verdict {
-	class := c.named(e, status)
+// inside a 200. The status that the body names counts before that of the
+// response: a gateway's own says less.
+func (c *Classifier) refused(s Signal, e errorBody, now time.Time) Verdict {
+	status := e.status(s.Status)
+	class := c.named(s, e, status)
 	if class == "" {
 		class = statusClass(status)
 	}
 	v := verdictOf(class)
-	hint := waitHint(s.Header, e.Message, now)
-	if class == ClassOverload && hint == 0 && (status == 529 || e.Type == "overloaded_error") {
+	hint := waitHint(s.Header, e, now)
+	if class == ClassOverload && hint == 0 && (status == 529 || e.says("overloaded_error")) {
 		hint = overloadWait
 	}
 	v.timed(hint)
@@ -63,11 +65,23 @@ func (c *Classifier) refused(s Signal, e errorBody, status int, now time.Time) V
 	return v
 }
 
-func (c *Classifier) named(e errorBody, status int) jobs.Class {
-	if class := c.site.match(e, status); class != "" {
-		return class
+// named is the class that the words of an error name: those of the provider
+// behind a gateway first. AWS names the type in a header.
+func (c *Classifier) named(s Signal, e errorBody, status int) jobs.Class {
+	if e.Type == "" {
+		e.Type, _, _ = strings.Cut(s.Header.Get("x-amzn-errortype"), ":")
 	}
-	return c.builtin.match(e, status)
+	for _, level := range []*errorBody{e.Inner, &e} {
+		if level == nil {
+			continue
+		}
+		for _, ps := range []patterns{c.site, c.builtin} {
+			if class := ps.match(*level, status); class != "" {
+				return class
+			}
+		}
+	}
+	return ""
 }
 
 // overloadWait is the wait after a 529 that names none: such windows last
@@ -162,7 +176,7 @@ func statusClass(status int) jobs.Class {
 
 // answered is the verdict on a complete answer with a good status.
 func (c *Classifier) answered(s Signal, j Judgement, now time.Time) Verdict {
-	if s.Content == "" && s.Refusal == "" {
+	if s.Content == "" && s.Refusal == "" || strings.EqualFold(s.FinishReason, "error") {
 		if v, found := c.insteadOfContent(s, now); found {
 			return v
 		}
@@ -190,11 +204,12 @@ func (c *Classifier) insteadOfContent(s Signal, now time.Time) (Verdict, bool) {
 	if !e.Explicit {
 		return Verdict{}, false
 	}
-	if e.Status >= 300 {
-		return c.refused(s, e, e.Status, now), true
-	}
-	if c.named(e, s.Status) != "" {
-		return c.refused(s, e, s.Status, now), true
+	if e.status(0) >= 400 || c.named(s, e, s.Status) != "" {
+		v := c.refused(s, e, now)
+		if s.Content != "" && v.Billed == jobs.BilledNo {
+			v.Billed = jobs.BilledMaybe // it broke off after it had begun
+		}
+		return v, true
 	}
 	return verdictOf(ClassEmpty), true
 }
@@ -247,13 +262,14 @@ func (j Judgement) class() jobs.Class {
 }
 
 // sameModel reports whether the served model is the asked one. Providers
-// answer with a dated snapshot ("gpt-x-2026-01-01") and servers with or
-// without the path ("org/model"); an answer that names none proves nothing.
+// answer with a dated snapshot ("gpt-x-2026-01-01"), also for "-latest", and
+// servers with or without the path ("org/model"); an answer that names none
+// proves nothing.
 func sameModel(asked, served string) bool {
 	if served == "" || asked == "" {
 		return true
 	}
-	asked, served = baseModel(asked), baseModel(served)
+	asked, served = strings.TrimSuffix(baseModel(asked), "-latest"), baseModel(served)
 	return served == asked || strings.HasPrefix(served, asked+"-") && strings.Trim(served[len(asked):], "-0123456789") == "" ||
 		strings.HasPrefix(served, asked+"@")
 }

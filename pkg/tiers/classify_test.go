@@ -30,8 +30,8 @@ func TestAnswersGetTheirClass(t *testing.T) {
 	t.Parallel()
 	classifier := newWorld().classifier
 	files, err := filepath.Glob("testdata/answers/*.http")
-	if err != nil || len(files) < 80 {
-		t.Fatalf("found %d answers (%v), want at least 80", len(files), err)
+	if err != nil || len(files) < 140 {
+		t.Fatalf("found %d answers (%v), want at least 140", len(files), err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".http"), func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestAnswersGetTheirClass(t *testing.T) {
 	}
 }
 
-// record makes the signal that a client of chat completions would make of an
-// answer.
+// record makes the signal that a client of chat completions or of the messages
+// API would make of an answer.
 func record(t *testing.T, raw string) tiers.Signal {
 	t.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(strings.NewReader(raw)), nil)
@@ -80,6 +80,9 @@ func record(t *testing.T, raw string) tiers.Signal {
 	sig := tiers.Signal{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Phase: tiers.PhaseDone, AskedModel: "large-1",
 	}
+	if strings.Contains(t.Name(), "latest_alias") {
+		sig.AskedModel = "large-1-latest"
+	}
 	var completion struct {
 		Model   string
 		Choices []struct {
@@ -89,12 +92,20 @@ func record(t *testing.T, raw string) tiers.Signal {
 			}
 			FinishReason string `json:"finish_reason"`
 		}
-		Usage *struct{}
+		Usage      *struct{}
+		Content    []struct{ Text string }
+		StopReason string `json:"stop_reason"`
 	}
 	if resp.StatusCode != 200 || json.Unmarshal(body, &completion) != nil {
 		return sig
 	}
 	sig.ServedModel, sig.UsageKnown = completion.Model, completion.Usage != nil
+	if completion.StopReason != "" { // an answer of the messages API
+		sig.FinishReason, sig.UsageKnown = completion.StopReason, true
+		for _, b := range completion.Content {
+			sig.Content += b.Text
+		}
+	}
 	if len(completion.Choices) > 0 {
 		first := completion.Choices[0]
 		sig.Content, sig.Refusal, sig.FinishReason = first.Message.Content, first.Message.Refusal, first.FinishReason

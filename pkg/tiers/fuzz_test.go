@@ -29,6 +29,8 @@ func FuzzClassifyBody(f *testing.F) {
 		`{"error":{"code":429.0,"message":["a"],"type":{"b":1}}}`, `{"error":"s","error_type":"overloaded"}`,
 		`{"object":"error","message":"maximum context length","code":400}`, `{"detail":[{"msg":1}]}`, `{"detail":"x"}`,
 		`{"type":"error","error":{"type":"overloaded_error","message":"try again in 2m13s"}}`, `[{"error":{"code":"503"}}]`,
+		`{"error":{"code":502,"metadata":{"raw":"{\"error\":{\"metadata\":{\"raw\":{\"error\":{}}}}}"}}}`, `{"choices":[{"error":{"code":503}}]}`,
+		`{"errors":[{"code":10000}]}`, `{"fault":{"faultstring":"x"}}`, `{"statusCode":429,"details":[{"retryDelay":"9s"}]}`, `{"__type":"a#ThrottlingException"}`,
 		`{"error":{"code":1e999}}`, `{"error":{"code":"0x1f4","message":"\ud800"}}`, "<html>", `{"choices":[]}`,
 	} {
 		f.Add(200, []byte(body))
@@ -50,6 +52,7 @@ func FuzzWaitHints(f *testing.F) {
 		"", "2", "1.5", "-1", "1e12", "1e-9", "NaN", "Inf", "0x10", "2m13s", "20ms", "6m0s", "1h 2m", "26 seconds",
 		"Mon, 05 Jan 2026 09:00:30 GMT", "2026-01-05T09:00:42Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z",
 		"1767605400", "1767605400000", "9223372036854775807", "99999999999999999999h", "1.2.3s", "5 parsecs",
+		"1 minute and 5 seconds", "3 days", "2026-12-01 at 00:00 UTC", "2026-12-01 00:00:00 utc.", "and and ,",
 	} {
 		f.Add(hint, hint, hint)
 	}

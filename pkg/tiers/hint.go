@@ -13,15 +13,23 @@ import (
 const MaxHint = time.Hour
 
 // waitHint finds how long the server wants us to stay away: the first of the
-// retry headers, the reset times of used-up limits and the message that names
-// a time. It answers 0 without one. What is not a positive time is ignored.
-func waitHint(h http.Header, message string, now time.Time) time.Duration {
+// retry headers, the reset times of used-up limits, the fields and the message
+// of the error. It answers 0 without one. What is not a positive time is
+// ignored: a hint can only make a wait longer.
+func waitHint(h http.Header, e errorBody, now time.Time) time.Duration {
+	inner := errorBody{}
+	if e.Inner != nil {
+		inner = *e.Inner
+	}
 	for _, find := range []func() time.Duration{
 		func() time.Duration { return millis(h.Get("retry-after-ms")) },
 		func() time.Duration { return millis(h.Get("x-ms-retry-after-ms")) },
 		func() time.Duration { return retryAfter(h.Get("retry-after"), now) },
 		func() time.Duration { return resetHeaders(h, now) },
-		func() time.Duration { return hintInText(message) },
+		func() time.Duration { return inner.Wait },
+		func() time.Duration { return e.Wait },
+		func() time.Duration { return hintInText(inner.Message, now) },
+		func() time.Duration { return hintInText(e.Message, now) },
 	} {
 		if d := find(); d > 0 {
 			return min(d, MaxHint)
@@ -32,16 +40,13 @@ func waitHint(h http.Header, message string, now time.Time) time.Duration {
 
 func millis(s string) time.Duration { return scale(s, time.Millisecond) }
 
-// retryAfter reads seconds, with or without a fraction, or an HTTP date.
+// retryAfter reads seconds, with or without a fraction, or an HTTP date, and
+// what servers send against the standard: "30s" and RFC 3339 times.
 func retryAfter(s string, now time.Time) time.Duration {
-	if d := scale(s, time.Second); d > 0 {
-		return d
+	if at, err := http.ParseTime(strings.TrimSpace(s)); err == nil {
+		return at.Sub(now)
 	}
-	at, err := http.ParseTime(strings.TrimSpace(s))
-	if err != nil {
-		return 0
-	}
-	return at.Sub(now)
+	return resetTime(s, now)
 }
 
 // scale reads a number of units; 0 when s is no positive number. Numbers too
@@ -62,12 +67,15 @@ func scale(s string, unit time.Duration) time.Duration {
 }
 
 // resetHeaders reads the reset times of the limits that are used up and
-// answers the latest: x-ratelimit-reset, x-ratelimit-reset-tokens,
+// answers the latest: ratelimit-reset, x-ratelimit-reset-tokens,
 // anthropic-ratelimit-tokens-reset and their like. A limit of which something
 // remains does not count.
 func resetHeaders(h http.Header, now time.Time) time.Duration {
 	var latest time.Duration
-	for _, kind := range []string{"", "-requests", "-tokens", "-input-tokens", "-output-tokens"} {
+	if usedUp(h.Get("ratelimit-remaining")) {
+		latest = resetTime(h.Get("ratelimit-reset"), now)
+	}
+	for _, kind := range []string{"", "-requests", "-tokens", "-input-tokens", "-output-tokens", "-project-requests", "-project-tokens"} {
 		if usedUp(h.Get("x-ratelimit-remaining" + kind)) {
 			latest = max(latest, resetTime(h.Get("x-ratelimit-reset"+kind), now))
 		}
@@ -103,10 +111,15 @@ func resetTime(s string, now time.Time) time.Duration {
 	return d
 }
 
-// hintInText finds "try again in 2m13s" and its like.
-func hintInText(message string) time.Duration {
+// hintInText finds "try again in 2m13s" and its like, and times of day such as
+// "regain access on 2026-12-01 at 00:00 UTC".
+func hintInText(message string, now time.Time) time.Duration {
 	message = strings.ToLower(message)
-	for _, phrase := range []string{"try again in ", "retry in ", "retry after ", "reset after ", "resets in "} {
+	for _, phrase := range []string{
+		"try again in ", "try again after ", "retry in ", "retry after ", "retry your request after ",
+		"reset after ", "resets after ", "resets in ", "reset in ", "available in ", "please wait ", "wait for ",
+		"regain access on ", "try again at ", "resets at ", "reset at ",
+	} {
 		_, rest, found := strings.Cut(message, phrase)
 		if !found {
 			continue
@@ -114,12 +127,30 @@ func hintInText(message string) time.Duration {
 		if d, ok := spokenDuration(rest); ok {
 			return d
 		}
+		if at, ok := spokenMoment(rest); ok {
+			return at.Sub(now)
+		}
 	}
 	return 0
 }
 
+// spokenMoment reads a moment at the start of s, in lower case.
+func spokenMoment(s string) (time.Time, bool) {
+	s = strings.ToUpper(s[:min(len(s), len("2006-01-02T15:04:05.999999+00:00"))])
+	for _, layout := range []string{"2006-01-02 AT 15:04 UTC", "2006-01-02 15:04:05 UTC", "2006-01-02 15:04 UTC", time.RFC3339, time.DateOnly} {
+		// Whatever follows the moment is not part of it: try every end at
+		// which the layout could stop.
+		for end := len(s); end >= len(time.DateOnly); end-- {
+			if at, err := time.Parse(layout, s[:end]); err == nil {
+				return at, true
+			}
+		}
+	}
+	return time.Time{}, false
+}
+
 // spokenDuration reads a duration at the start of s: "2m13s", "7.66s",
-// "26 seconds", "1h 2m". It stops at the first thing that is not part of it,
+// "26 seconds", "1h 2m", "1 minute and 5 seconds". It stops at the first thing that is not part of it,
 // and answers at most MaxHint.
 func spokenDuration(s string) (time.Duration, bool) {
 	var sum time.Duration
@@ -133,7 +164,8 @@ func spokenDuration(s string) (time.Duration, bool) {
 			break
 		}
 		sum = min(sum+scale(s[:digits], unit), MaxHint)
-		found, s = true, rest[letters:]
+		found, s = true, strings.TrimPrefix(rest[letters:], ",")
+		s = strings.TrimPrefix(strings.TrimSpace(s), "and ")
 	}
 	return sum, found && sum > 0
 }
@@ -148,6 +180,8 @@ func spokenUnit(s string) time.Duration {
 		return time.Minute
 	case "h", "hr", "hrs", "hour", "hours":
 		return time.Hour
+	case "d", "day", "days":
+		return 24 * time.Hour
 	default:
 		return 0
 	}
