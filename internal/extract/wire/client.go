@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -57,7 +56,7 @@ func New(c Config, p Protocol) (*Client, error) {
 
 func (c Config) transport() *http.Transport {
 	t := &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            c.Dial,
 		TLSHandshakeTimeout:    c.ConnectTimeout,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           c.MaxIdleConns,

@@ -1,9 +1,11 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -63,6 +65,9 @@ type Config struct {
 	// ProxyFromEnvironment lets HTTPS_PROXY and its kin apply. Off by default:
 	// documents take no way that the configuration does not name.
 	ProxyFromEnvironment bool
+	// Dial connects in place of the network; nil dials TCP. Tests give the
+	// connections of a server in memory.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) `json:"-"`
 }
 
 // withDefaults returns a copy with the defaults filled in.
@@ -79,6 +84,9 @@ func (c Config) withDefaults(formats []Format) Config {
 	}
 	if c.MaxIdleConns == 0 {
 		c.MaxIdleConns = 32
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{Timeout: c.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
 	return c
 }
