@@ -45,7 +45,7 @@ func TestTheDescriptionNamesEveryRoute(t *testing.T) {
 		"DELETE /v1/admin/tenants/{tenant}", "DELETE /v1/jobs/{id}",
 		"GET /livez", "GET /openapi.json", "GET /readyz", "GET /v1/admin/tenants", "GET /v1/admin/tenants/{tenant}",
 		"GET /v1/dlq", "GET /v1/dlq/count", "GET /v1/dlq/groups", "GET /v1/dlq/{id}", "GET /v1/jobs", "GET /v1/jobs/{id}",
-		"GET /v1/jobs/{id}/attempts", "GET /v1/jobs/{id}/result", "GET /v1/operations", "GET /v1/operations/{id}",
+		"GET /v1/jobs/{id}/attempts", "GET /v1/jobs/{id}/result", "GET /v1/lanes", "GET /v1/operations", "GET /v1/operations/{id}",
 		"GET /v1/operations/{id}/audit", "GET /version", "PATCH /v1/admin/tenants/{tenant}",
 		"POST /v1/admin/tenants", "POST /v1/admin/tenants/{tenant}/pause", "POST /v1/admin/tenants/{tenant}/reset",
 		"POST /v1/admin/tenants/{tenant}/resume", "POST /v1/jobs", "POST /v1/jobs/{id}/cancel", "POST /v1/jobs/{id}/claim",

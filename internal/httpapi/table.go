@@ -16,6 +16,7 @@ func (s *Server) routes() error {
 	s.reviewRoutes(api)
 	s.listRoutes(api)
 	s.archiveRoutes(api)
+	s.laneRoutes(api)
 	s.operationRoutes(api)
 	s.tenantRoutes(api)
 	s.healthRoutes(api)
