@@ -19,13 +19,20 @@ type effect struct {
 	Job    *client.Job     `json:"job,omitempty"`
 	Error  *client.Problem `json:"error,omitempty"`
 	Detail string          `json:"detail,omitempty"`
+	done   bool
 	err    error
 }
 
 // order is a command on jobs.
 type order struct {
+	verb string // of the question
 	kind string // of the JSON
 	done string // what most jobs are afterwards, such as requeued
+	// final orders cannot be undone, so that even one job needs a
+	// confirmation.
+	final bool
+	// many is the order on jobs that filters select.
+	many client.Order
 	do   func(ctx context.Context, c *client.Client, id jobs.ID) (client.Job, error)
 	// told says what was done to a job, in a word and a sentence.
 	told func(j client.Job) (result, detail string)
@@ -76,7 +83,10 @@ func (a *app) carryOne(ctx context.Context, c *client.Client, o order, id jobs.I
 		}
 		return e
 	}
-	e := effect{ID: id, Job: &j}
+	e := effect{ID: id, done: true}
+	if j.ID != "" {
+		e.Job = &j
+	}
 	e.Result, e.Detail = o.told(j)
 	return e
 }
@@ -115,15 +125,15 @@ func (a *app) showEffect(e effect) {
 	case asTSV:
 		a.tsv(string(e.ID), e.Result, e.Detail)
 	case asName:
-		if e.Job != nil {
+		if e.done {
 			a.print("%s", string(e.ID))
 		}
 	case asTable:
 		mark, s := "✓", green
-		if e.Job == nil {
+		if !e.done {
 			mark, s = "✗", red
 		}
-		a.print("%s %s  %s  %s", a.paint(s, mark), a.paint(bold, string(e.ID)), a.paint(s, e.Result), e.Detail)
+		a.print("%s %s  %s%s", a.paint(s, mark), a.paint(bold, string(e.ID)), a.paint(s, e.Result), after("  ", e.Detail))
 	case asJSON, byTerminal:
 		return
 	}
@@ -140,7 +150,7 @@ func (a *app) conclude(ctx context.Context, o order, effects []effect) error {
 	var errs []error
 	for _, e := range effects {
 		switch {
-		case e.Job != nil:
+		case e.done:
 			done++
 		case e.err == nil:
 			untried++
@@ -189,4 +199,12 @@ func common(errs []error) int {
 		}
 	}
 	return code
+}
+
+// after is a text behind what parts it from the one before; empty for none.
+func after(gap, text string) string {
+	if text == "" {
+		return ""
+	}
+	return gap + text
 }

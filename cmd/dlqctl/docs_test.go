@@ -28,11 +28,15 @@ func TestThePageNamesEveryCommandFlagAndExitCode(t *testing.T) {
 		}
 	}
 	root.PersistentFlags().VisitAll(flags)
-	for _, c := range root.Commands() {
-		if c.Runnable() && !strings.Contains(page, "| `"+c.Name()) {
-			t.Errorf("the page does not name the command %s", c.Name())
+	each(root, func(c *cobra.Command) {
+		name := strings.TrimPrefix(c.CommandPath(), "dlqctl ")
+		if c.Runnable() && !c.HasSubCommands() && !strings.Contains(page, "| `"+name+"`") && !strings.Contains(page, "| `"+name+" ") {
+			t.Errorf("the page does not name the command %s", name)
 		}
 		c.LocalNonPersistentFlags().VisitAll(flags)
+	})
+	for _, called := range regexp.MustCompile(`(?m)(?:^|\| )(?:\$ )?dlqctl ([^|#\n]+)`).FindAllStringSubmatch(page, -1) {
+		checkCall(t, root, strings.Fields(called[1]))
 	}
 	for _, flag := range regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(page, -1) {
 		if !known[flag] && flag != "--help" {
@@ -53,14 +57,40 @@ func TestThePageNamesEveryCommandFlagAndExitCode(t *testing.T) {
 // TestEveryCommandSaysWhatItIsFor looks at the help of each command.
 func TestEveryCommandSaysWhatItIsFor(t *testing.T) {
 	t.Parallel()
-	var look func(c *cobra.Command)
-	look = func(c *cobra.Command) {
-		if c.Short == "" || c.Runnable() && c.Name() != "version" && (c.Long == "" || c.Example == "") {
+	root := (&app{}).root()
+	root.InitDefaultHelpCmd()
+	each(root, func(c *cobra.Command) {
+		if c.Short == "" || c.Runnable() && c.Name() != "version" && c.Name() != "help" && (c.Long == "" || c.Example == "") {
 			t.Errorf("%s lacks help", c.CommandPath())
 		}
-		for _, sub := range c.Commands() {
-			look(sub)
+		for _, part := range strings.FieldsFunc(c.Example, func(r rune) bool { return r == '\n' || r == '|' }) {
+			if words := strings.Fields(part); len(words) > 0 && words[0] == "dlqctl" {
+				checkCall(t, root, words[1:])
+			}
+		}
+	})
+}
+
+// checkCall reports a call of a command or with a flag that is not there.
+func checkCall(t *testing.T, root *cobra.Command, words []string) {
+	t.Helper()
+	c, _, err := root.Find(words)
+	if err != nil || c == root {
+		t.Errorf("there is no command in %q", words)
+		return
+	}
+	c.InitDefaultHelpFlag()
+	for _, word := range words {
+		if name, isFlag := strings.CutPrefix(word, "--"); isFlag && c.Flags().Lookup(name) == nil && c.InheritedFlags().Lookup(name) == nil {
+			t.Errorf("%s has no flag %s", c.CommandPath(), word)
 		}
 	}
-	look((&app{}).root())
+}
+
+// each looks at a command and all below it.
+func each(c *cobra.Command, look func(*cobra.Command)) {
+	look(c)
+	for _, sub := range c.Commands() {
+		each(sub, look)
+	}
 }

@@ -103,10 +103,10 @@ func exitCodesTopic() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: `  0    done
   1    an error with no code of its own
   2    wrong usage: a flag, an argument or an input file
-  3    no such job
+  3    no such job, tenant or operation
   4    the API key is missing, unknown, or may not do this
-  5    the job's state does not allow it
-  6    done for some of the jobs only
+  5    the state of the job, tenant or operation does not allow it
+  6    done for some of the jobs only; the operation did not come to its end
   7    the server throttles, refuses work for now or does not answer
   9    a confirmation was needed and not given; -y gives it in scripts
   130  interrupted`}

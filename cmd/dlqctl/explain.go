@@ -24,7 +24,7 @@ why, status, started_at, ms, backoff_ms, deadline_left_ms, billed and
 cost_micro_usd; the summary goes to stderr.`,
 		Example:           "  dlqctl explain job_01KA7QZ3",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeIDs,
+		ValidArgsFunction: a.completeIDs(needing()...),
 		RunE: a.begin(func(ctx context.Context, args []string) error {
 			d, err := a.deadLetter(ctx, args[0])
 			if err != nil {

@@ -14,66 +14,70 @@ import (
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
-const (
-	defaultLimit = 50
-	// maxAll bounds what --all lists.
-	maxAll = 100_000
-)
-
 func (a *app) lsCommand() *cobra.Command {
-	var f filterFlags
-	var limit int
-	var all bool
-	var cursor string
+	f := filterFlags{allowed: jobs.States(), usual: needing()}
+	var p pageFlags
 	cmd := &cobra.Command{
 		Use:     "ls",
 		Aliases: []string{"list"},
 		Short:   "List dead letters and jobs that wait for a person, the newest first",
-		Long: `List jobs that failed, expired or wait for a person (in_review), the newest first.
+		Long: `List jobs that failed, expired or wait for a person (in_review), the newest first;
+with --state, jobs in any state.
 
 Filters are combined with and; the values of one filter, given with commas or by
 repeating the flag, with or. A class or provider belongs to a failure, so these
-two leave out jobs in review. --since and --until are about when a job was
-accepted.
+two leave out jobs without one. --since and --until are about when a job was
+accepted, --changed-since and --changed-until about when it failed, expired or
+otherwise changed last.
 
 As TSV the columns are: id, state, tier, class of the failure or reason of the
 review, lane, tenant, schema, provider, run, accepted_at, ended_at (or the time
 of the last change), and a sentence. There is no header.`,
-		Example: `  dlqctl ls --since 2h
+		Example: `  dlqctl ls --changed-since 2h
   dlqctl ls --state failed --class rate,srv --tenant acme
+  dlqctl ls --state parked --wait-reason provider_gate
   dlqctl ls --label source=mail -o name | dlqctl requeue --ids-from - -y
   dlqctl ls --all -o json | jq '.data[].failure.class'`,
 		Args: cobra.NoArgs,
 	}
-	f.register(cmd)
-	cmd.Flags().IntVarP(&limit, "limit", "n", defaultLimit, "the most jobs to list")
-	cmd.Flags().BoolVar(&all, "all", false, "list all jobs")
-	cmd.Flags().StringVar(&cursor, "cursor", "", "go on from next_cursor of an earlier -o json")
-	cmd.MarkFlagsMutuallyExclusive("all", "limit")
+	f.register(a, cmd)
+	p.register(cmd, "jobs")
 	cmd.RunE = a.begin(func(ctx context.Context, _ []string) error {
 		filter, err := f.filter(a.now())
 		if err != nil {
 			return err
 		}
-		if limit < 1 || limit > maxAll {
-			return usagef("--limit takes 1 to %d", maxAll)
-		}
-		if all {
-			limit = maxAll
-		}
-		l := &listing{app: a, filter: filter, cursor: cursor, left: limit, table: jobTable(), now: a.now()}
-		if err := l.run(ctx); err != nil {
-			return err
-		}
-		l.close(all, f.given(cmd.Flags()))
-		return l.complete(all)
+		return a.list(ctx, jobView(), filter, &p, f.given(cmd.Flags()))
 	})
 	return cmd
+}
+
+// view is how a list shows its jobs.
+type view struct {
+	kind    string // of the JSON
+	columns []column
+	cells   func(j client.Job, now time.Time) []cell
+	fields  func(j client.Job, now time.Time) []string
+}
+
+// list lists the jobs that the filter keeps.
+func (a *app) list(ctx context.Context, v view, filter client.Filter, p *pageFlags, filtered bool) error {
+	left, err := p.wanted()
+	if err != nil {
+		return err
+	}
+	l := &listing{app: a, view: v, filter: filter, cursor: p.cursor, left: left, table: table{columns: v.columns}, now: a.now()}
+	if err := l.run(ctx); err != nil {
+		return err
+	}
+	l.close(p.all, filtered)
+	return l.complete(p.all)
 }
 
 // listing reads pages and writes them.
 type listing struct {
 	*app
+	view   view
 	filter client.Filter
 	cursor string // of the next page
 	left   int    // jobs still wanted
@@ -119,7 +123,7 @@ func (l *listing) page(ctx context.Context, c *client.Client) (client.JobList, e
 	ctx, cancel := l.within(ctx)
 	defer cancel()
 	asked := min(l.left, client.MaxPage)
-	page, err := c.DLQ(ctx, l.filter, client.Page{Limit: asked, Cursor: l.cursor})
+	page, err := listOf(c, l.filter.States)(ctx, l.filter, client.Page{Limit: asked, Cursor: l.cursor})
 	if err == nil && len(page.Data) > asked {
 		return page, fmt.Errorf("the server listed %d jobs where %d were asked for", len(page.Data), asked)
 	}
@@ -140,32 +144,118 @@ func (l *listing) take(j client.Job) {
 	case asName:
 		l.print("%s", string(j.ID))
 	case asTSV:
-		l.tsv(string(j.ID), string(j.State), strconv.Itoa(j.Tier), why(j), j.Lane, j.Tenant, j.Schema, provider(j),
-			strconv.Itoa(j.Run), stamp(j.AcceptedAt), stamp(since(j)), sentence(j, l.now))
+		l.tsv(l.view.fields(j, l.now)...)
 	case asTable, byTerminal:
-		l.table.add(
-			cell{string(j.ID), bold}, cell{string(j.State), stateStyle(j.State)}, cell{number(j.Tier), plain}, cell{why(j), plain},
-			cell{j.Lane, plain}, cell{j.Tenant, plain}, cell{j.Schema, plain}, cell{provider(j), plain},
-			cell{age(l.now.Sub(since(j))), plain}, cell{sentence(j, l.now), dim})
+		l.table.add(l.view.cells(j, l.now)...)
 	}
 }
 
-// jobTable is what ls shows. IDs stay whole, because people copy them.
-func jobTable() table {
-	return table{columns: []column{
-		{title: "ID"}, {title: "STATE"}, {title: "TIER", right: true, drop: 1}, {title: "WHY"},
-		{title: "LANE", drop: 2}, {title: "TENANT", drop: 4}, {title: "SCHEMA", drop: 5}, {title: "PROVIDER", drop: 6},
-		{title: "AGE", right: true}, {title: "DETAIL", least: 24, drop: 3},
-	}}
+// write writes what was kept back until the end.
+func (l *listing) write() error {
+	switch l.as() {
+	case asJSON:
+		if l.jobs == nil {
+			l.jobs = []client.Job{}
+		}
+		return l.json(envelope{Kind: l.view.kind, Data: l.jobs, NextCursor: l.cursor})
+	case asTable:
+		if len(l.table.rows) == 0 {
+			return nil
+		}
+		return l.table.write(l.out, l.width, l.colour())
+	case asTSV, asName, byTerminal:
+	}
+	return nil
 }
 
-// why is the class of the failure, or the reason of the review.
+// close tells a person how many jobs there were and what to do next.
+func (l *listing) close(all, filtered bool) {
+	if l.as() != asTable || !l.stdoutTTY {
+		return
+	}
+	var parts []string
+	sum := 0
+	for _, s := range append(needing(), jobs.States()...) { // those that need somebody first
+		if n := l.count[s]; n > 0 {
+			parts, sum = append(parts, fmt.Sprintf("%d %s", n, s)), sum+n
+			l.count[s] = 0
+		}
+	}
+	switch {
+	case sum == 0:
+		l.nothing(filtered)
+	case l.cursor != "" && !all:
+		l.note("\n%s. There are more: --all, or --limit %d.", strings.Join(parts, ", "), 4*sum)
+	default:
+		l.note("\n%s.", strings.Join(parts, ", "))
+	}
+	l.app.notices(l.notices)
+	l.suggest()
+}
+
+func (l *listing) suggest() {
+	dead, review := l.first[jobs.Failed], l.first[jobs.InReview]
+	if dead == "" {
+		dead = l.first[jobs.Expired]
+	}
+	var next []string
+	if dead != "" {
+		next = append(next, "explain "+string(dead), "requeue "+string(dead))
+	}
+	if review != "" {
+		next = append(next, "show "+string(review))
+	}
+	if l.cursor != "" && dead != "" {
+		next = append(next, "groups")
+	}
+	if len(next) > 0 {
+		l.next(next...)
+	}
+}
+
+// complete is an error when --all could not list all.
+func (l *listing) complete(all bool) error {
+	if all && l.cursor != "" {
+		return fmt.Errorf("there are more than %d jobs; narrow the list with filters", maxAll)
+	}
+	return nil
+}
+
+// jobView is what ls shows. IDs stay whole, because people copy them.
+func jobView() view {
+	return view{
+		kind: "DLQList",
+		columns: []column{
+			{title: "ID"}, {title: "STATE"}, {title: "TIER", right: true, drop: 1}, {title: "WHY"},
+			{title: "LANE", drop: 2}, {title: "TENANT", drop: 4}, {title: "SCHEMA", drop: 5}, {title: "PROVIDER", drop: 6},
+			{title: "AGE", right: true}, {title: "DETAIL", least: 24, drop: 3},
+		},
+		cells: func(j client.Job, now time.Time) []cell {
+			return []cell{
+				{string(j.ID), bold}, {string(j.State), stateStyle(j.State)}, {number(j.Tier), plain}, {why(j), plain},
+				{j.Lane, plain}, {j.Tenant, plain}, {j.Schema, plain}, {provider(j), plain},
+				{age(now.Sub(since(j))), plain}, {sentence(j, now), dim},
+			}
+		},
+		fields: func(j client.Job, now time.Time) []string {
+			return []string{
+				string(j.ID), string(j.State), strconv.Itoa(j.Tier), why(j), j.Lane, j.Tenant, j.Schema, provider(j),
+				strconv.Itoa(j.Run), stamp(j.AcceptedAt), stamp(since(j)), sentence(j, now),
+			}
+		},
+	}
+}
+
+// why is the class of the failure, the reason of the review, or what the job
+// waits for.
 func why(j client.Job) string {
 	switch {
 	case j.Failure != nil:
 		return string(j.Failure.Class)
 	case j.Review != nil:
 		return j.Review.Reason
+	case j.Progress != nil:
+		return j.Progress.Reason
 	default:
 		return ""
 	}
@@ -191,79 +281,25 @@ func sentence(j client.Job, now time.Time) string {
 	switch {
 	case j.Failure != nil:
 		return j.Failure.Reason
-	case j.Review == nil || j.Review.DueAt.IsZero():
-		return ""
-	case now.After(j.Review.DueAt):
-		return "overdue by " + age(now.Sub(j.Review.DueAt))
+	case j.Review != nil:
+		return due(j.Review, now)
+	case j.Progress != nil && j.Progress.Until.After(now):
+		return "waits " + age(j.Progress.Until.Sub(now)) + after(" for ", j.Progress.Gate)
+	case j.Cancelling:
+		return "its worker was told to stop"
 	default:
-		return "due in " + age(j.Review.DueAt.Sub(now))
+		return j.CancelReason
 	}
 }
 
-// write writes what was kept back until the end.
-func (l *listing) write() error {
-	switch l.as() {
-	case asJSON:
-		if l.jobs == nil {
-			l.jobs = []client.Job{}
-		}
-		return l.json(envelope{Kind: "DLQList", Data: l.jobs, NextCursor: l.cursor})
-	case asTable:
-		if len(l.table.rows) == 0 {
-			return nil
-		}
-		return l.table.write(l.out, l.width, l.colour())
-	case asTSV, asName, byTerminal:
-	}
-	return nil
-}
-
-// close tells a person how many jobs there were and what to do next.
-func (l *listing) close(all, filtered bool) {
-	if l.as() != asTable || !l.stdoutTTY {
-		return
-	}
-	_ = l.out.Flush() // messages come after the table; the last flush tells of errors
-	var parts []string
-	sum := 0
-	for _, s := range needing() {
-		if n := l.count[s]; n > 0 {
-			parts, sum = append(parts, fmt.Sprintf("%d %s", n, s)), sum+n
-		}
-	}
+// due says when a person should have decided.
+func due(r *jobs.Review, now time.Time) string {
 	switch {
-	case sum == 0 && filtered:
-		l.say("No job matches.")
-	case sum == 0:
-		l.say("Nothing failed, and nothing waits for a person.")
-	case l.cursor != "" && !all:
-		l.say("\n%s. There are more: --all, or --limit %d.", strings.Join(parts, ", "), 4*sum)
+	case r.DueAt.IsZero():
+		return ""
+	case now.After(r.DueAt):
+		return "overdue by " + age(now.Sub(r.DueAt))
 	default:
-		l.say("\n%s.", strings.Join(parts, ", "))
+		return "due in " + age(r.DueAt.Sub(now))
 	}
-	l.app.notices(l.notices)
-	l.suggest()
-}
-
-func (l *listing) suggest() {
-	dead, review := l.first[jobs.Failed], l.first[jobs.InReview]
-	if dead == "" {
-		dead = l.first[jobs.Expired]
-	}
-	var next []string
-	if dead != "" {
-		next = append(next, "explain "+string(dead), "requeue "+string(dead))
-	}
-	if review != "" {
-		next = append(next, "show "+string(review))
-	}
-	l.next(next...)
-}
-
-// complete is an error when --all could not list all.
-func (l *listing) complete(all bool) error {
-	if all && l.cursor != "" {
-		return fmt.Errorf("there are more than %d jobs; narrow the list with filters", maxAll)
-	}
-	return nil
 }

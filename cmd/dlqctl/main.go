@@ -29,7 +29,7 @@ func main() {
 // fromOS is the invocation that the operating system made.
 func fromOS() invocation {
 	inv := invocation{
-		args: os.Args[1:], env: os.Getenv, now: time.Now, patience: 300 * time.Millisecond,
+		args: os.Args[1:], env: os.Getenv, now: time.Now, patience: 300 * time.Millisecond, pulse: time.Second,
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		stdinTTY: isTerminal(os.Stdin), stdoutTTY: isTerminal(os.Stdout), stderrTTY: isTerminal(os.Stderr),
 	}

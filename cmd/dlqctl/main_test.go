@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func testedMain() {
 	defer stop()
 	inv := fromOS()
 	inv.patience = time.Minute // the machine of a test may be busy
+	inv.pulse = 20 * time.Millisecond
 	if text := os.Getenv(nowVariable); text != "" {
 		now, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil {
@@ -54,6 +56,8 @@ var update = flag.Bool("update", false, "rewrite the expected outputs in testdat
 //	pass SPAN                   lets time pass, for the server and for dlqctl
 //	exits CODE [<FILE] dlqctl…  runs it with pipes; out and err are files then
 //	screen WIDTH CODE dlqctl…   runs it in a terminal of that width; screen is a file then
+//	types TEXT QUESTION CODE …  the same, and answers the question with the text
+//	op                          sets $OP to the newest operation
 //
 // $J1, $J2 and so on are the IDs of the seeded jobs.
 func TestScripts(t *testing.T) {
@@ -79,6 +83,7 @@ func TestScripts(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"seed": s.cmdSeed, "pass": s.cmdPass, "exits": cmdExits, "screen": cmdScreen,
+					"types": cmdTypes, "op": s.cmdOp,
 				},
 			})
 		})
@@ -137,13 +142,37 @@ func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// cmdOp names the newest operation.
+func (s *sluice) cmdOp(ts *testscript.TestScript, _ bool, _ []string) {
+	list, err := s.client(operatorKey).Operations(context.Background(), "", client.Page{Limit: 1})
+	ts.Check(err)
+	if len(list.Data) == 0 {
+		ts.Fatalf("there is no operation")
+	}
+	ts.Setenv("OP", string(list.Data[0].ID))
+}
+
+// redrawn is a line that was drawn to be drawn over: how often depends on how
+// fast the machine is.
+var redrawn = regexp.MustCompile(`\r[^\r\n]*\x1b\[K`)
+
+func cmdTypes(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := scripted(ts, args[3:])
+	shown, err := answering(cmd, args[1], args[0]+"\n")
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(redrawn.ReplaceAllString(shown, "")), 0o600))
+	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[2] {
+		ts.Fatalf("exit code %s, want %s\n%s", got, args[2], shown)
+	}
+}
+
 func cmdScreen(ts *testscript.TestScript, _ bool, args []string) {
 	width, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	cmd := scripted(ts, args[2:])
 	shown, err := onTerminal(cmd, width)
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(shown), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(redrawn.ReplaceAllString(shown, "")), 0o600))
 	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[1] {
 		ts.Fatalf("exit code %s, want %s\n%s", got, args[1], shown)
 	}

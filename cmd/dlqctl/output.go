@@ -115,6 +115,7 @@ type envelope struct {
 	Data       any    `json:"data"`
 	Summary    string `json:"summary,omitempty"`
 	NextCursor string `json:"next_cursor,omitempty"`
+	Truncated  bool   `json:"truncated,omitempty"`
 }
 
 // json writes an envelope: indented for a person, on one line for a program.

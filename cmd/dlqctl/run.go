@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sluicehq/sluice/pkg/client"
 )
@@ -25,6 +26,8 @@ type invocation struct {
 	width int
 	// patience is how long a shell waits for the completion of a word.
 	patience time.Duration
+	// pulse is how often an operation that is watched is read.
+	pulse time.Duration
 }
 
 // app is one run of the program.
@@ -36,6 +39,7 @@ type app struct {
 	server  string
 	timeout time.Duration
 	format  format
+	flags   *pflag.FlagSet
 
 	api *client.Client // made at its first use
 	// working is true once a command has begun, so that an error before is one
@@ -65,25 +69,44 @@ func (a *app) root() *cobra.Command {
 		Short: "See what failed and why, and requeue, complete, reject or cancel it",
 		Long: `dlqctl works on the jobs of a Sluice server that need somebody: dead letters
 (failed and expired) and jobs that wait for a person (in_review).`,
-		Example: `  dlqctl ls                       what failed, expired or waits for a person
+		Example: `  dlqctl groups                   what goes wrong, the most frequent first
+  dlqctl ls                       what failed, expired or waits for a person
   dlqctl explain job_01KA7QZ3     what was tried, when, and why it ended so
   dlqctl requeue job_01KA7QZ3     run it again
+  dlqctl requeue --class rate     run all of a kind again, after a look and a question
   dlqctl help environment         which server, which key
   dlqctl help exit-codes          for scripts`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	flags := root.PersistentFlags()
-	flags.StringVar(&a.server, "server", "", "the server's `URL` (default $SLUICE_SERVER, else "+client.DefaultURL+")")
-	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "how long each request may take")
-	flags.VarP(&a.format, "output", "o", "table, tsv, json or name (default table on a terminal, else tsv)")
+	a.flags = root.PersistentFlags()
+	a.flags.StringVar(&a.server, "server", "", "the server's `URL` (default $SLUICE_SERVER, else "+client.DefaultURL+")")
+	a.flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "how long each request may take")
+	a.flags.VarP(&a.format, "output", "o", "table, tsv, json or name (default table on a terminal, else tsv)")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
-	root.AddCommand(
-		a.lsCommand(), a.showCommand(), a.explainCommand(),
-		a.requeueCommand(), a.cancelCommand(), a.completeCommand(), a.rejectCommand(),
-		a.versionCommand(), environmentTopic(), exitCodesTopic(),
-	)
+	group(root, "see", "See:", a.groupsCommand(), a.lsCommand(), a.countCommand(), a.showCommand(), a.explainCommand())
+	group(root, "act", "Act on jobs:", a.requeueCommand(), a.cancelCommand(), a.completeCommand(), a.rejectCommand(), a.moveCommand(), a.eraseCommand())
+	group(root, "manage", "Reviews, operations, tenants:", a.reviewCommand(), a.opsCommand(), a.tenantsCommand())
+	root.AddCommand(a.versionCommand(), environmentTopic(), exitCodesTopic())
 	return root
+}
+
+// group adds commands under a heading of the help.
+func group(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
+	}
+}
+
+// family makes a command that only holds others. Called by itself it is help;
+// with a word that is none of them, a mistake of usage.
+func family(cmd *cobra.Command, members ...*cobra.Command) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(members...)
+	return cmd
 }
 
 // begin wraps the work of a command: what fails before it is a mistake of

@@ -53,7 +53,7 @@ func (s *selection) ids(ctx context.Context, a *app, args []string) ([]jobs.ID, 
 	}
 	switch {
 	case len(ids) == 0 && s.idsFrom == "":
-		return nil, usagef("name at least one job, or --ids-from")
+		return nil, usagef("name at least one job, or --ids-from, or filters")
 	case len(ids) > maxIDs:
 		return nil, usagef("there are %d jobs; the limit is %d at once", len(ids), maxIDs)
 	}
@@ -100,26 +100,49 @@ func (s *selection) lines(stdin io.Reader) ([]string, error) {
 	return list, nil
 }
 
-// confirm asks before more than one job is touched.
-func (s *selection) confirm(ctx context.Context, a *app, verb string, n int) error {
-	if n <= 1 || s.yes {
+// confirm asks before jobs are touched: more than one, or with always any.
+func (s *selection) confirm(ctx context.Context, a *app, verb string, n int, always bool) error {
+	if s.yes || n == 0 || n == 1 && !always {
 		return nil
 	}
-	if !a.stdinTTY || !a.stderrTTY || s.idsFrom == "-" {
-		a.say("dlqctl: %s %d jobs? Nobody can be asked here; -y confirms.", verb, n)
-		return &saidError{exitUnconfirmed}
+	return a.confirm(ctx, fmt.Sprintf("%s %s?", verb, counted(n)), s.idsFrom == "-")
+}
+
+// counted is a number of jobs in words.
+func counted(n int) string {
+	if n == 1 {
+		return "1 job"
 	}
-	_, _ = fmt.Fprintf(a.stderr, "%s %d jobs? [y/N] ", verb, n)
-	answer, err := interruptible(ctx, func() (string, error) { return bufio.NewReader(a.stdin).ReadString('\n') })
-	if err != nil && !errors.Is(err, io.EOF) {
+	return fmt.Sprintf("%d jobs", n)
+}
+
+// confirm asks a person whether to go on. Where nobody can be asked, also
+// because stdin is spent, it is not confirmed.
+func (a *app) confirm(ctx context.Context, question string, stdinSpent bool) error {
+	answer, err := a.ask(ctx, question, "[y/N]", stdinSpent)
+	if err != nil {
 		return err
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
+	switch strings.ToLower(answer) {
 	case "y", "yes":
 		return nil
 	default:
 		return errUnconfirmed
 	}
+}
+
+// ask asks a person a question; hint says what may be typed.
+func (a *app) ask(ctx context.Context, question, hint string, stdinSpent bool) (string, error) {
+	if !a.stdinTTY || !a.stderrTTY || stdinSpent {
+		a.say("dlqctl: %s Nobody can be asked here; -y confirms.", question)
+		return "", &saidError{exitUnconfirmed}
+	}
+	_, _ = fmt.Fprintf(a.stderr, "%s %s ", clean(question), hint)
+	answer, err := interruptible(ctx, func() (string, error) { return bufio.NewReader(a.stdin).ReadString('\n') })
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return strings.TrimSpace(answer), nil
 }
 
 // interruptible runs f, which reads from stdin. Such a read cannot be called

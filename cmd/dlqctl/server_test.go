@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/internal/httpapi"
+	"github.com/sluicehq/sluice/internal/operations"
+	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/client"
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -49,12 +51,13 @@ func newSluice(tb testing.TB) *sluice {
 	if s.engine, err = memjobs.New(memjobs.Config{Clock: s.clock}); err != nil {
 		tb.Fatal(err)
 	}
+	directory, ops := s.behind()
 	api, err := httpapi.New(httpapi.Config{Version: "v1.2.3", Tenants: []httpapi.Tenant{
 		{Name: "acme", KeySHA256: []string{hashOf(acmeKey)}, Lanes: []jobs.Lane{jobs.Interactive, jobs.Standard, jobs.Batch}},
 		{Name: "ops", KeySHA256: []string{hashOf(operatorKey)}, Operator: true},
 	}}, httpapi.Deps{
 		Engine: s.engine, Admission: control, Schemas: schemas{}, Documents: documents{}, Watcher: deaf{}, Canceller: deaf{},
-		Explain: tiers.Explain, NewID: s.newID, Now: s.clock,
+		Explain: tiers.Explain, NewID: s.newID, Now: s.clock, Tenants: directory, Operations: ops, Archive: s.engine,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -68,6 +71,29 @@ func newSluice(tb testing.TB) *sluice {
 		_ = s.engine.Close()
 	})
 	return s
+}
+
+// behind sets up what operators use.
+func (s *sluice) behind() (*tenants.Directory, *operations.Operations) {
+	s.tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	directory, err := tenants.Open(ctx, tenants.Config{Engine: s.engine, Spender: s.engine, Now: s.clock, Seeds: []tenants.Seed{
+		{Name: "acme", Limits: tenants.Limits{Lanes: []jobs.Lane{jobs.Interactive, jobs.Standard, jobs.Batch}}}, {Name: "ops"},
+	}})
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	ops, err := operations.New(operations.Config{Engine: s.engine, Owner: "host-1/api", Now: s.clock})
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { ops.Run(ctx) })
+	s.tb.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
+	return directory, ops
 }
 
 func hashOf(key string) string {

@@ -27,7 +27,7 @@ document, what answers there were, and every change with who made it.
 As TSV each line is a name and a value. -o json has everything.`,
 		Example:           "  dlqctl show job_01KA7QZ3",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeIDs,
+		ValidArgsFunction: a.completeIDs(needing()...),
 		RunE: a.begin(func(ctx context.Context, args []string) error {
 			d, err := a.deadLetter(ctx, args[0])
 			if err != nil {
@@ -41,9 +41,7 @@ As TSV each line is a name and a value. -o json has everything.`,
 			case asTSV:
 				a.tsv("id", string(d.Job.ID))
 				a.tsv("state", string(d.Job.State))
-				for _, f := range facts(d.Job, stamp) {
-					a.tsv(strings.ReplaceAll(f.name, " ", "_"), f.value)
-				}
+				a.tsvFacts(facts(d.Job, stamp))
 				a.tsv("summary", d.Summary)
 			case asTable, byTerminal:
 				a.showJob(d)
@@ -94,10 +92,36 @@ func facts(j client.Job, at func(time.Time) string) []fact {
 		},
 		outcomeFacts(j),
 	)
-	for _, name := range slices.Sorted(maps.Keys(j.Labels)) {
+	for _, name := range sortedKeys(j.Labels) {
 		all = append(all, fact{"label." + name, j.Labels[name]})
 	}
+	return given(all)
+}
+
+// given leaves out facts without a value.
+func given(all []fact) []fact {
 	return slices.DeleteFunc(all, func(f fact) bool { return f.value == "" })
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// tsvFacts writes facts for a program.
+func (a *app) tsvFacts(list []fact) {
+	for _, f := range list {
+		a.tsv(strings.ReplaceAll(f.name, " ", "_"), f.value)
+	}
+}
+
+// printFacts writes facts for a person.
+func (a *app) printFacts(list []fact) {
+	width := 0
+	for _, f := range list {
+		width = max(width, len(f.name))
+	}
+	indent := strings.Repeat(" ", width+4)
+	for _, f := range list {
+		a.print("  %s  %s", a.paint(dim, fmt.Sprintf("%-*s", width, f.name)), a.wrapped(f.value, indent))
+	}
 }
 
 // matter is why the job is where it is.
@@ -110,7 +134,7 @@ func matter(j client.Job, at func(time.Time) string) []fact {
 		list = append(list, fact{"class", string(f.Class)}, fact{"detail", f.Reason}, fact{"provider", f.Provider})
 	}
 	if r := j.Review; r != nil {
-		list = append(list, fact{"reason", r.Reason}, fact{"review due", at(r.DueAt)})
+		list = append(list, fact{"reason", r.Reason}, fact{"review due", at(r.DueAt)}, fact{"claimed by", r.ClaimedBy}, fact{"claimed until", at(r.ClaimedUntil)})
 	} else if p := j.Progress; p != nil {
 		list = append(list, fact{"waits for", strings.TrimSpace(p.Reason + " " + p.Gate)}, fact{"waits until", at(p.Until)})
 		if p.ETASeconds != nil {
@@ -164,15 +188,7 @@ func (a *app) showJob(d client.DeadLetter) {
 		a.print("%s", a.wrapped(d.Summary, ""))
 	}
 	a.heading("Job")
-	width := 0
-	list := facts(j, a.ago)
-	for _, f := range list {
-		width = max(width, len(f.name))
-	}
-	for _, f := range list {
-		indent := strings.Repeat(" ", width+4)
-		a.print("  %s  %s", a.paint(dim, fmt.Sprintf("%-*s", width, f.name)), a.wrapped(f.value, indent))
-	}
+	a.printFacts(facts(j, a.ago))
 	a.showAnswers(j)
 	a.showHistory(d.History)
 }
@@ -200,6 +216,10 @@ func (a *app) showAnswers(j client.Job) {
 		}
 		before = c.Data
 		a.showData(c.Data)
+	}
+	if len(j.Review.Draft) > 0 {
+		a.heading("Draft of a person")
+		a.showData(j.Review.Draft)
 	}
 }
 
@@ -257,7 +277,7 @@ func (a *app) suggestFor(j client.Job, look string) {
 	case jobs.Failed, jobs.Expired, jobs.Cancelled:
 		next = append(next, "requeue "+id)
 	case jobs.InReview:
-		next = append(next, "complete "+id+" -f data.json", "reject "+id+" --reason TEXT")
+		next = append(next, "review claim "+id, "complete "+id+" -f data.json", "reject "+id+" --reason TEXT")
 	case jobs.Queued, jobs.Running, jobs.Parked:
 		next = append(next, "cancel "+id)
 	case jobs.Succeeded, jobs.Erased:
