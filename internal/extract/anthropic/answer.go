@@ -57,7 +57,7 @@ func (a answer) content() (text string, called bool) {
 	for _, b := range blocks {
 		switch {
 		case b.Type == "tool_use" && b.Name == toolName && len(b.Input) > 0:
-			inputs = append(inputs, string(b.Input))
+			inputs = append(inputs, unquoted(b.Input))
 		case b.Type == "text":
 			texts = append(texts, b.Text)
 		}
@@ -66,6 +66,15 @@ func (a answer) content() (text string, called bool) {
 		return strings.Join(inputs, "\n"), true
 	}
 	return strings.Join(texts, ""), false
+}
+
+// unquoted is the input of a tool; some gateways send it as text.
+func unquoted(input json.RawMessage) string {
+	var text string
+	if json.Unmarshal(input, &text) == nil {
+		return text
+	}
+	return string(input)
 }
 
 // usage counts what the provider read from its cache and wrote into it as

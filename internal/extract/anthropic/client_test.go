@@ -133,6 +133,8 @@ func TestAnswersOfEveryShapeAreReadWithoutJudgement(t *testing.T) {
 			tiers.Signal{FinishReason: "tool_use"}},
 		{"the tool called twice", `{"content":[{"type":"tool_use","name":"give_values","input":{"a":1}},{"type":"tool_use","name":"give_values","input":{"a":2}}],"stop_reason":"tool_use"}`,
 			tiers.Signal{Content: "{\"a\":1}\n{\"a\":2}", FinishReason: "end_turn"}},
+		{"the tool's input as text", `{"content":[{"type":"tool_use","name":"give_values","input":"{\"a\":1}"}],"stop_reason":"tool_use"}`,
+			tiers.Signal{Content: `{"a":1}`, FinishReason: "end_turn"}},
 		{"the tool's input cut by the limit", `{"content":[{"type":"tool_use","name":"give_values","input":{"a":1}}],"stop_reason":"max_tokens"}`,
 			tiers.Signal{Content: `{"a":1}`, FinishReason: "max_tokens"}},
 		{"refusal", `{"content":[],"stop_reason":"refusal","usage":{"input_tokens":11,"output_tokens":3}}`,
