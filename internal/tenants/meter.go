@@ -86,8 +86,9 @@ func missing(b *rate.Limiter, n int64, now time.Time) time.Duration {
 	if b == nil {
 		return 0
 	}
-	lack := float64(fitting(b, n)) - b.TokensAt(now)
-	if lack <= 0 {
+	want := float64(fitting(b, n))
+	lack := want - b.TokensAt(now)
+	if lack <= rounding*want {
 		return 0
 	}
 	wait := lack / float64(b.Limit())
@@ -97,10 +98,14 @@ func missing(b *rate.Limiter, n int64, now time.Time) time.Duration {
 // maxWaitMS is a day: more than any bucket takes that anybody waits for.
 const maxWaitMS = 24 * 60 * 60 * 1000
 
-// take takes n, which the bucket was seen to hold.
+// rounding is the part of a bucket that may be missing because the bucket
+// reckons in floating point: whoever comes back at the moment told is let in.
+const rounding = 1e-9
+
+// take takes n, which the bucket was seen to hold but for a rounding error.
 func take(b *rate.Limiter, n int64, now time.Time) {
 	if b != nil {
-		b.AllowN(now, fitting(b, n))
+		b.ReserveN(now, fitting(b, n))
 	}
 }
 

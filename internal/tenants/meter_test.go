@@ -127,3 +127,19 @@ func TestLimitsNameWhatIsOutOfBounds(t *testing.T) {
 		t.Error("lanes")
 	}
 }
+
+func TestWhoComesBackAtTheMomentToldIsLetIn(t *testing.T) {
+	t.Parallel()
+	var m tenants.Meter
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	m.Set("acme", tenants.Limits{BytesPerSecond: 25, BytesBurst: 29}, at)
+	m.Allow("acme", 29, at)
+	ok, wait := m.Allow("acme", 29, at)
+	if ok || wait != 1160*time.Millisecond {
+		t.Fatalf("%t after %s", ok, wait)
+	}
+	// 1.16 s at 25 a second are 28.999… in floating point.
+	if ok, again := m.Allow("acme", 29, at.Add(wait)); !ok {
+		t.Errorf("refused for another %s", again)
+	}
+}
