@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -273,6 +274,33 @@ func TestWaitsAreNeverShorterThanTheServerAsked(t *testing.T) {
 			if late := due.Sub(now) - max(want+want/5, 500*time.Millisecond); late > 2*time.Millisecond {
 				t.Errorf("Retry-After %q, jitter %v: next try %v beyond a fifth more", header, jitter, late)
 			}
+		}
+	}
+}
+
+// TestEveryClassOfAnAnswerIsRecorded fails when a class that a provider's
+// answer can bring has no recorded answer in testdata/answers.
+func TestEveryClassOfAnAnswerIsRecorded(t *testing.T) {
+	t.Parallel()
+	elsewhere := []jobs.Class{ // and where they are tested
+		// by how far a call got
+		tiers.ClassNetPresend, tiers.ClassNetConfig, tiers.ClassNetStale, tiers.ClassNetAmbiguous, tiers.ClassNetCut,
+		tiers.ClassCancelled, tiers.ClassDeadline, tiers.ClassLost,
+		// by the judgement of the content
+		tiers.ClassBadJSON, tiers.ClassBadSchema, tiers.ClassUngrounded,
+		// flags of an answer that stands
+		tiers.ClassNoUsage, tiers.ClassSwapped,
+		// without a model
+		tiers.ClassEncrypted, tiers.ClassCorrupt, tiers.ClassTooLarge, tiers.ClassTooManyPages, tiers.ClassDocumentTimeout,
+		tiers.ClassUnsupportedType, tiers.ClassNeedsOCR, tiers.ClassEmptyDocument, tiers.ClassIncomplete, tiers.ClassMaxTier,
+	}
+	for _, r := range tiers.Classes() {
+		files, err := filepath.Glob("testdata/answers/" + string(r.Class) + ".*.http")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if recorded := len(files) > 0; recorded == slices.Contains(elsewhere, r.Class) {
+			t.Errorf("%s: recorded %v", r.Class, recorded)
 		}
 	}
 }
