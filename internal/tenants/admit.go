@@ -61,17 +61,27 @@ func pauseLeft(p *Pause, now time.Time) time.Duration {
 	return p.Until.Sub(now)
 }
 
-// MaySpend reports whether the tenant has money left for a model call today.
-// What it has spent is known up to a second late, so calls that begin in that
-// second, and those under way, may exceed the limit. While nothing is known the
-// answer is no.
-func (d *Directory) MaySpend(ctx context.Context, name string) bool {
+// Left is what the tenant may still spend on model calls today, in millionths
+// of a US dollar; limited is false for a tenant without a limit. What was spent
+// is known up to a second late, so calls that begin in that second, and those
+// under way, may exceed the limit. While nothing is known, nothing is left.
+func (d *Directory) Left(ctx context.Context, name string) (microUSD int64, limited bool) {
 	e := d.find(name)
 	if e == nil || e.tenant.MicroUSDPerDay == 0 {
-		return true
+		return 0, false
 	}
 	micro, known := d.spent(ctx, e, d.cfg.Now())
-	return known && micro < e.tenant.MicroUSDPerDay
+	if !known {
+		return 0, true
+	}
+	return max(e.tenant.MicroUSDPerDay-micro, 0), true
+}
+
+// MaySpend reports whether the tenant has money left for a model call today; see
+// [Directory.Left].
+func (d *Directory) MaySpend(ctx context.Context, name string) bool {
+	left, limited := d.Left(ctx, name)
+	return !limited || left > 0
 }
 
 // Spent is what the tenant's calls have cost today, in millionths of a US

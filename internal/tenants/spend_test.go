@@ -24,6 +24,12 @@ func TestSpentMoneyRefusesIntakeAndCalls(t *testing.T) {
 		if d.Admit(t.Context(), "acme", 1).Refused() || !d.MaySpend(t.Context(), "acme") {
 			t.Error("refused with money left")
 		}
+		if left, limited := d.Left(t.Context(), "acme"); left != 1 || !limited {
+			t.Errorf("%d left, limited %t", left, limited)
+		}
+		if left, limited := d.Left(t.Context(), "nobody"); left != 0 || limited {
+			t.Errorf("somebody without a limit: %d left, limited %t", left, limited)
+		}
 		p.set("acme", today, 1000)
 		must[tenants.Tenant](t)(d.Edit(t.Context(), "acme", 0, "ops", func(l *tenants.Limits) { l.MaxRunning = 9 }))
 		if !d.MaySpend(t.Context(), "acme") {
@@ -109,6 +115,9 @@ func TestAnUnknownSumStopsCallsAndNotIntake(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		if d.MaySpend(t.Context(), "acme") {
 			t.Error("yesterday's sum is taken for today's")
+		}
+		if left, limited := d.Left(t.Context(), "acme"); left != 0 || !limited {
+			t.Errorf("with nothing known %d are left, limited %t", left, limited)
 		}
 	})
 }
