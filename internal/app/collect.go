@@ -42,8 +42,8 @@ func (c *routesCollector) Collect(out chan<- prometheus.Metric) {
 			open = 1
 		}
 		gauge(c.breaker, open, r.Name)
-		for pool, units := range r.Budget {
-			gauge(c.budget, units, r.Name, string(pool))
+		for pool, p := range r.Pools {
+			gauge(c.budget, p.Budget, r.Name, string(pool))
 		}
 	}
 }

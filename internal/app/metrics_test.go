@@ -29,7 +29,7 @@ func TestThePageNamesEveryMetricAndNoOther(t *testing.T) {
 	}
 	m := app.NewMetrics()
 	m.RegisterStats(func() (jobs.Stats, bool) { return jobs.Stats{At: time.Now()}, true })
-	m.RegisterRoutes(func() []ladder.RouteState { return []ladder.RouteState{{Name: "r", Budget: nil}} })
+	m.RegisterRoutes(func() []ladder.RouteState { return []ladder.RouteState{{Name: "r"}} })
 	documented := names(string(page))
 	for _, name := range m.Names() {
 		if !slices.Contains(documented, name) {

@@ -2,7 +2,6 @@ package ladder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,9 @@ import (
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
 
-// call makes one model call: ledger, breaker, call, verdict, ledger.
+// call makes one model call: probe, money, limits, breaker, ledger, call,
+// verdict, ledger. Whatever says no before the ledger row is written changes
+// what the ladder knows, and it decides again.
 func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	if !r.lease.Firm() {
 		return errNotFirm
@@ -20,14 +21,12 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	if err != nil {
 		return err
 	}
-	report, err := r.breakers[model].Allow()
-	if errors.Is(err, tiers.ErrBreakerOpen) {
-		// It opened, or its probe went out, since the decision: decide again.
-		r.busyUntil[model] = time.Now().Add(probeWait)
+	c, ok := r.clear(ctx, step, model)
+	if !ok {
 		return nil
 	}
-	verdict := tiers.Verdict{Class: tiers.ClassCancelled}
-	defer func() { report(r.loan.Job.ID, verdict) }() // also when the call panics
+	c.verdict = tiers.Verdict{Class: tiers.ClassCancelled}
+	defer func() { c.settle(time.Now()) }() // also when the call panics
 	row, err := r.begin(ctx, in, step)
 	if err != nil {
 		return err
@@ -36,14 +35,19 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 		r.config.Budgets.First(step.Route(), r.pool(), step.Reserve.CostMicroUSD)
 	}
 	answer := r.ask(ctx, step, model)
-	answer.Signal.Usage.CostMicroUSD = r.config.Models[model].cost(answer.Signal.Usage)
+	used := answer.Signal.Usage
+	answer.Signal.Usage = r.config.Models[model].usage(used.InputTokens, used.OutputTokens)
 
 	now := time.Now()
-	verdict = r.classifier.Classify(answer.Signal, answer.Judgement, now)
-	if gate, changed := r.config.Gates.CloseBy(verdict, step.Provider, step.Model, now); changed {
+	c.verdict = r.classifier.Classify(answer.Signal, answer.Judgement, now)
+	if gate, changed := r.config.Gates.CloseBy(c.verdict, step.Provider, step.Model, now); changed {
 		r.config.Events.gateClosed(gate)
 	}
-	row = r.config.Policy.Close(r.ledger, row, answer.Signal, verdict, now, r.config.Jitter())
+	row = r.config.Policy.Close(r.ledger, row, answer.Signal, c.verdict, now, r.config.Jitter())
+	c.used = row.Usage
+	if worked(c.verdict) {
+		r.works(model)
+	}
 	r.keep(row)
 	r.take(row, answer)
 	r.config.Events.attemptEnded(r.loan.Job, AttemptEnd{
@@ -52,9 +56,75 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	return nil
 }
 
-// probeWait is how long a job stays away from a breaker that is being probed
-// by another one.
-const probeWait = 5 * time.Second
+// clearance is all that lets one call through, to be settled after it.
+type clearance struct {
+	job     jobs.ID
+	permit  *tiers.Permit
+	money   func(micro int64)
+	probed  func(tiers.Verdict)
+	report  func(jobs.ID, tiers.Verdict)
+	verdict tiers.Verdict
+	used    jobs.Usage
+}
+
+// settle gives back what the call did not use and tells everyone how it went.
+func (c *clearance) settle(now time.Time) {
+	c.report(c.job, c.verdict)
+	c.permit.Settle(c.verdict, c.used, now)
+	c.money(c.used.CostMicroUSD)
+	c.probed(c.verdict)
+}
+
+// clear asks everyone who may say no to a call, cheapest to undo first.
+func (r *run) clear(ctx context.Context, step tiers.Step, model int) (*clearance, bool) {
+	now, cancelled := time.Now(), tiers.Verdict{Class: tiers.ClassCancelled}
+	permit, again := r.config.Limits.Reserve(step.Route(), r.pool(), step.Reserve.InputTokens+step.Reserve.OutputTokens, now)
+	if permit == nil {
+		r.heldBack(step, model, again)
+		return nil, false
+	}
+	money, ok := r.purse.hold(ctx, r.loan.Job.Tenant, step.Reserve.CostMicroUSD, r.config.Limits.Workers())
+	if !ok {
+		permit.Settle(cancelled, jobs.Usage{}, now)
+		r.noMoney = true
+		r.config.Events.moneyRefused(r.loan.Job)
+		return nil, false
+	}
+	ended, ok := r.probe(ctx, model, step.Timeout)
+	if !ok {
+		permit.Settle(cancelled, jobs.Usage{}, now)
+		money(0)
+		r.shutUntil[model] = time.Now().Add(probeWait)
+		return nil, false
+	}
+	report, err := r.breakers[model].Allow()
+	if err != nil {
+		// It opened, or its probe went out, since the decision.
+		permit.Settle(cancelled, jobs.Usage{}, now)
+		money(0)
+		ended(cancelled)
+		r.shutUntil[model] = time.Now().Add(probeWait)
+		return nil, false
+	}
+	return &clearance{job: r.loan.Job.ID, permit: permit, money: money, probed: ended, report: report}, true
+}
+
+// The waits for another call on the route to end.
+const (
+	roomWait    = 100 * time.Millisecond
+	maxRoomWait = time.Second
+)
+
+// heldBack notes when to ask our own limits again. Where only another call
+// must end nobody knows when, so the waits grow.
+func (r *run) heldBack(step tiers.Step, model int, again time.Time) {
+	if now := time.Now(); !again.After(now) {
+		again = now.Add(min(roomWait<<min(r.busy, 10), maxRoomWait))
+		r.busy++
+	}
+	r.busyUntil[model] = again
+	r.config.Events.held(step.Route(), r.pool())
+}
 
 // ask makes the call inside its budgets: the attempt's own time and, a little
 // later, the job's deadline.
@@ -75,6 +145,9 @@ func (r *run) take(row jobs.Attempt, a extract.Answer) {
 	if row.Outcome == jobs.AttemptOK || a.Judgement.Fault != tiers.FaultNone {
 		r.hand = tiers.Hand{N: row.N, OptionalOnly: a.Judgement.OptionalOnly}
 		r.answer = a
+		if row.Tier == 2 && row.Outcome == jobs.AttemptOK {
+			r.hand.Validated = r.validated(2, a.Extracted)
+		}
 	}
 	if row.Outcome != jobs.AttemptOK && a.Extracted.Data != nil {
 		r.tried = append(r.tried, candidate(row.Tier, a.Extracted, append([]string{string(row.Class)}, a.Judgement.Pointers...)))
@@ -102,7 +175,7 @@ func (r *run) parse(ctx context.Context, in tiers.Input, step tiers.Step) error 
 	r.config.Events.attemptEnded(r.loan.Job, AttemptEnd{Attempt: row})
 	r.rules = answer
 	if answer.Complete {
-		r.hand = tiers.Hand{N: row.N}
+		r.hand = tiers.Hand{N: row.N, Validated: r.validated(3, answer.Extracted)}
 	}
 	if answer.Extracted.Data != nil {
 		r.tried = append(r.tried, candidate(row.Tier, answer.Extracted, answer.Reasons))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/extract"
@@ -48,11 +47,17 @@ type Model struct {
 	MaxOutput int
 	// InputUSD and OutputUSD are the prices of a million tokens.
 	InputUSD, OutputUSD float64
+	// Regions are where the route works on data; a job that must stay in a
+	// region goes to no route without it.
+	Regions []string
+	// Limits is what the route may carry, all processes together.
+	Limits tiers.LimitPolicy
 }
 
-// cost is the price of a call in millionths of a dollar.
-func (m Model) cost(u jobs.Usage) int64 {
-	return int64(m.InputUSD*float64(u.InputTokens) + m.OutputUSD*float64(u.OutputTokens) + 0.5)
+// usage is so many tokens with their price.
+func (m Model) usage(input, output int) jobs.Usage {
+	price := tiers.Price{InputUSD: m.InputUSD, OutputUSD: m.OutputUSD}
+	return jobs.Usage{InputTokens: input, OutputTokens: output, CostMicroUSD: price.Of(input, output)}
 }
 
 // Config is what an executor works with. Store, Reader, Prepare and Jitter are
@@ -65,10 +70,22 @@ type Config struct {
 	Prepare func(spec jobs.Spec, text document.Text) (Extraction, error)
 	Models  []Model
 	Policy  tiers.Policy
-	// Gates and Budgets are shared by all jobs of the process; nil makes new
-	// ones.
+	// Gates, Budgets and Limits are shared by all jobs of the process; nil
+	// makes new ones.
 	Gates   *tiers.Gates
 	Budgets *tiers.Budgets
+	Limits  *tiers.Limits
+	// Name tells this process from others where the fleet agrees on one probe.
+	Name string
+	// Records hold operators' words on gates and the fleet's probes; nil for a
+	// process that is alone.
+	Records jobs.Records
+	// Money bounds what tenants spend; nil bounds nobody.
+	Money Money
+	// Cache keeps answers; nil keeps none. PromptVersion changes whenever the
+	// same document and schema would be asked for in another way.
+	Cache         *Cache
+	PromptVersion string
 	// Jitter draws from [0, 1).
 	Jitter func() float64
 	Events Events
@@ -82,46 +99,9 @@ func (c Config) validate() error {
 		if m.Tier != 1 && m.Tier != 2 {
 			return fmt.Errorf("ladder: model %s/%s is of tier %d, want 1 or 2", m.Provider, m.Model, m.Tier)
 		}
+		if err := m.Limits.Validate(); err != nil {
+			return fmt.Errorf("ladder: model %s/%s: %w", m.Provider, m.Model, err)
+		}
 	}
 	return c.Policy.Validate()
-}
-
-// Events tells what the executor does. Its functions may be nil, may be called
-// from several goroutines and must not block.
-type Events struct {
-	// AttemptEnded tells of a closed row of the ledger.
-	AttemptEnded func(job jobs.Job, e AttemptEnd)
-	// GateClosed tells of a gate that this process closed; others want to
-	// know.
-	GateClosed func(g tiers.Gate)
-	// DocumentRead tells how long reading took and the fault it ended with,
-	// empty for none.
-	DocumentRead func(job jobs.Job, took time.Duration, fault jobs.Class)
-}
-
-// AttemptEnd is a closed row with what the row itself does not say.
-type AttemptEnd struct {
-	Attempt jobs.Attempt
-	// Retry is true for every call of a tier but its first.
-	Retry bool
-	// TimedOut is true when the attempt's own time ran out.
-	TimedOut bool
-}
-
-func (e Events) attemptEnded(j jobs.Job, end AttemptEnd) {
-	if e.AttemptEnded != nil {
-		e.AttemptEnded(j, end)
-	}
-}
-
-func (e Events) gateClosed(g tiers.Gate) {
-	if e.GateClosed != nil {
-		e.GateClosed(g)
-	}
-}
-
-func (e Events) documentRead(j jobs.Job, took time.Duration, fault jobs.Class) {
-	if e.DocumentRead != nil {
-		e.DocumentRead(j, took, fault)
-	}
 }

@@ -18,6 +18,8 @@ type Executor struct {
 	config     Config
 	classifier *tiers.Classifier
 	breakers   []*tiers.Breaker // one for each model
+	health     []*health        // likewise
+	purse      purse
 }
 
 var _ worker.Processor = (*Executor)(nil)
@@ -37,16 +39,29 @@ func New(c Config) (*Executor, error) {
 	if c.Budgets == nil {
 		c.Budgets = &tiers.Budgets{}
 	}
-	e := &Executor{config: c, classifier: classifier}
-	for range c.Models {
+	if c.Limits == nil {
+		c.Limits = &tiers.Limits{}
+	}
+	e := &Executor{config: c, classifier: classifier, purse: purse{money: c.Money}}
+	for i, m := range c.Models {
 		e.breakers = append(e.breakers, tiers.NewBreaker(tiers.BreakerPolicy{}))
+		e.health = append(e.health, &health{})
+		c.Limits.Set(e.name(i), m.Limits, time.Now())
 	}
 	return e, nil
 }
 
+// SetWorkers tells how many processes share the limits of the providers, the
+// retry budgets and the tenants' money; less than 1 counts as 1.
+func (e *Executor) SetWorkers(n int) {
+	e.config.Budgets.SetWorkers(n)
+	e.config.Limits.SetWorkers(n, time.Now())
+}
+
 // maxSteps is far above what any job takes: tier 1 makes at most 4 calls and a
-// repair, tier 2 two and a repair, each with a wait and an ask of the budget.
-const maxSteps = 100
+// repair, tier 2 two and a repair, each with an ask of the budget; the rest
+// are waits of about a second for a probe or for room on a route.
+const maxSteps = 2000
 
 // errNotFirm gives a job back whose lease the engine has not confirmed lately:
 // a paid call could be made twice.
@@ -67,14 +82,22 @@ type run struct {
 	answer   extract.Answer      // the model answer in hand
 	rules    extract.RulesAnswer // the rule parser's answer in hand
 	tried    []jobs.Candidate
-	// busyUntil is when to look again at a breaker that let no call through,
-	// by model.
-	busyUntil map[int]time.Time
+	input    int         // tokens of a request, by estimate
+	kept     jobs.Result // the answer that the cache has
+	cached   tiers.Cached
+	noMoney  bool
+	// shutUntil is when to look again at a route that a probe or breaker kept
+	// shut, busyUntil at one that our own limits did, by model.
+	shutUntil, busyUntil map[int]time.Time
+	busy                 int // how often limits held a call back
 }
 
 // Process implements [worker.Processor].
 func (e *Executor) Process(ctx context.Context, loan jobs.Loan, lease worker.Holding) (jobs.Outcome, error) {
-	r := &run{Executor: e, loan: loan, lease: lease, ledger: loan.Attempts, busyUntil: map[int]time.Time{}}
+	r := &run{
+		Executor: e, loan: loan, lease: lease, ledger: loan.Attempts,
+		shutUntil: map[int]time.Time{}, busyUntil: map[int]time.Time{},
+	}
 	if err := r.prepare(ctx); err != nil {
 		return jobs.Outcome{}, err
 	}
@@ -82,7 +105,7 @@ func (e *Executor) Process(ctx context.Context, loan jobs.Loan, lease worker.Hol
 		if ctx.Err() != nil {
 			return r.interrupted(context.Cause(ctx))
 		}
-		in := r.input(time.Now())
+		in := r.facts(time.Now())
 		step := tiers.Next(in)
 		if step.Ends() {
 			return r.outcome(step), nil
@@ -117,6 +140,9 @@ func (r *run) interrupted(cause error) (jobs.Outcome, error) {
 func (r *run) prepare(ctx context.Context) error {
 	job := r.loan.Job
 	began := time.Now()
+	if r.lookUp(began); r.cached.Fresh {
+		return nil
+	}
 	data, err := r.config.Store.Document(ctx, job.Tenant, job.ID)
 	if err != nil {
 		return fmt.Errorf("load document: %w", err)
@@ -134,27 +160,27 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.task, err = r.config.Prepare(job.Spec, text); err != nil {
 		return fmt.Errorf("prepare extraction: %w", err)
 	}
+	r.input = r.task.Tokens(0)
 	return nil
 }
 
-// input gathers what the ladder decides by.
-func (r *run) input(now time.Time) tiers.Input {
+// facts gathers what the ladder decides by.
+func (r *run) facts(now time.Time) tiers.Input {
 	in := tiers.Input{
-		Job: r.loan.Job, Ledger: r.ledger, Document: r.document,
+		Job: r.loan.Job, Ledger: r.ledger, Document: r.document, Cached: r.cached, NoMoney: r.noMoney,
 		Hand: r.hand, Grant: r.grant, Policy: r.config.Policy, Now: now,
 	}
 	for i, m := range r.config.Models {
-		breaker := r.breakers[i].OpenUntil()
-		if busy := r.busyUntil[i]; busy.After(breaker) {
-			breaker = busy
+		route := r.look(i, now)
+		route.Refused = tiers.Refusal(r.loan.Job, m.Regions)
+		route.Estimate = m.usage(r.input, m.MaxOutput)
+		route.Repair = m.usage(r.input+m.MaxOutput, m.MaxOutput) // it is shown its answer
+		if until := r.shutUntil[i]; until.After(route.BreakerUntil) {
+			route.BreakerUntil = until
 		}
-		in.Routes = append(in.Routes, tiers.Route{
-			Tier: m.Tier, Provider: m.Provider, Model: m.Model, Window: m.Window,
-			Gate: r.config.Gates.Of(m.Provider, m.Model, now), BreakerUntil: breaker,
-		})
-		if r.task != nil {
-			in.Document.Tokens = max(in.Document.Tokens, r.task.Tokens(m.MaxOutput))
-		}
+		route.BusyUntil = r.busyUntil[i]
+		in.Routes = append(in.Routes, route)
+		in.Document.Tokens = max(in.Document.Tokens, r.input+m.MaxOutput)
 	}
 	return in
 }
@@ -174,6 +200,7 @@ func (r *run) do(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	case tiers.StepAsk:
 		given := r.config.Budgets.Take(step.Route(), r.pool(), step.Cost, step.Reserve.CostMicroUSD)
 		r.grant = tiers.Grant{After: step.N, Given: given}
+		r.config.Events.retryAsked(step.Route(), r.pool(), given)
 		return nil
 	case tiers.StepWait:
 		return sleepUntil(ctx, step.Until)

@@ -27,14 +27,29 @@ func (r *run) outcome(step tiers.Step) jobs.Outcome {
 
 // result is the answer in hand with its evidence.
 func (r *run) result(step tiers.Step) *jobs.Result {
+	if step.Cached {
+		return r.replayed(step)
+	}
 	x := r.answer.Extracted
 	if step.Tier == 3 {
 		x = r.rules.Extracted
 	}
 	q := tiers.Quality(r.ledger, step)
 	q.Lost = x.Lost
-	return &jobs.Result{
+	result := &jobs.Result{
 		Data: x.Data, Fields: withTier(x.Fields, step.Tier), Missing: x.Missing,
+		Quality: q, Usage: tiers.Usage(r.ledger),
+	}
+	r.remember(*result)
+	return result
+}
+
+// replayed is the answer of the cache, with the quality of this job.
+func (r *run) replayed(step tiers.Step) *jobs.Result {
+	q := tiers.Quality(r.ledger, step)
+	q.ServedModel, q.Repaired = r.kept.Quality.ServedModel, r.kept.Quality.Repaired
+	return &jobs.Result{
+		Data: r.kept.Data, Fields: r.kept.Fields, Missing: r.kept.Missing,
 		Quality: q, Usage: tiers.Usage(r.ledger),
 	}
 }
@@ -42,6 +57,13 @@ func (r *run) result(step tiers.Step) *jobs.Result {
 // candidates are the answers that did not stand. A complete answer of the rule
 // parser that the job may not complete with is the best of them.
 func (r *run) candidates(step tiers.Step) []jobs.Candidate {
+	if step.Why == tiers.ReviewHighRisk {
+		for _, a := range r.ledger { // a good answer that failed its validation
+			if a.N == r.hand.N && a.Tier == 2 && a.Outcome == jobs.AttemptOK {
+				r.tried = append(r.tried, candidate(2, r.answer.Extracted, []string{step.Why}))
+			}
+		}
+	}
 	for i, c := range r.tried {
 		if c.Tier == 3 && r.rules.Complete {
 			r.tried[i].Reasons = append(slices.Clone(c.Reasons), step.Why)

@@ -40,8 +40,9 @@ const (
 // in each process, and because the cap is shared out over the live workers,
 // over the fleet as well; no store is needed. Beside the units it holds money
 // by the same rule: a tenth of what first attempts may cost, and at most the
-// cap times what they cost in the mean, so that ten small calls do not pay for
-// the retry of a huge one. It is not safe for concurrent use; [Budgets] is.
+// cap times twice what they cost in the mean — a repair, or a call with more
+// room for its answer, costs up to twice as much — so that ten small calls do
+// not pay for the retry of a huge one. It is not safe for concurrent use; [Budgets] is.
 type RetryBudget struct {
 	tokens  int // thousandths of a unit
 	workers int
@@ -75,13 +76,16 @@ func (b *RetryBudget) First(micro int64) {
 		return
 	}
 	if b.mean == 0 { // the first one brings what the bucket starts with
-		b.mean, b.micro = micro, micro
+		b.mean, b.micro = micro, dearest*micro
 	}
 	b.mean += (micro - b.mean) / meanCostOver
 	b.micro = min(b.micro+micro/10, b.microLimit())
 }
 
-func (b *RetryBudget) microLimit() int64 { return b.mean * int64(b.limit()) / budgetUnit }
+func (b *RetryBudget) microLimit() int64 { return dearest * b.mean * int64(b.limit()) / budgetUnit }
+
+// dearest is how many times the cost of a first attempt a retry may cost.
+const dearest = 2
 
 // Take takes cost units and the money that the retry may cost, and reports
 // whether both were there. A refusal takes nothing.
@@ -136,6 +140,14 @@ func (b *Budgets) Tokens(route string, pool Pool) float64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bucket(route, pool).Tokens()
+}
+
+// MicroUSD is the money that a route and pool have left, in millionths of a
+// dollar.
+func (b *Budgets) MicroUSD(route string, pool Pool) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bucket(route, pool).MicroUSD()
 }
 
 // SetWorkers shares the fleet's cap among n live workers; less than 1 counts

@@ -100,6 +100,13 @@ func (l *Limits) SetWorkers(n int, now time.Time) {
 	}
 }
 
+// Workers is over how many live workers the limits are split, at least 1.
+func (l *Limits) Workers() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.workers, 1)
+}
+
 // allowance finds or makes an allowance. Routes come from the configuration,
 // so their number is bounded.
 func (l *Limits) allowance(route string, pool Pool, now time.Time) *allowance {

@@ -1,0 +1,103 @@
+package ladder
+
+import (
+	"sync"
+	"time"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/tiers"
+)
+
+// health is what this process knows of one route beyond its gate and breaker.
+type health struct {
+	mu sync.Mutex
+	// downSince is when the route stopped working; zero while it works.
+	downSince time.Time
+	// unproven says that the route was down and that nobody has seen it work
+	// since: it is probed before it is used.
+	unproven bool
+	// opened is when the route opened last, as far as is known.
+	opened time.Time
+	// probing says that a job of this process probes the route.
+	probing bool
+}
+
+// look gathers the state of a route now, and notes when it went down.
+func (e *Executor) look(model int, now time.Time) tiers.Route {
+	m, h := e.config.Models[model], e.health[model]
+	r := tiers.Route{
+		Tier: m.Tier, Provider: m.Provider, Model: m.Model, Window: m.Window,
+		Gate: e.config.Gates.Of(m.Provider, m.Model, now), BreakerUntil: e.breakers[model].OpenUntil(),
+	}
+	broken := r.BreakerUntil.After(now)
+	h.mu.Lock()
+	down, outage := false, false
+	if broken || r.Gate.Closed(now) {
+		if down = h.downSince.IsZero(); down {
+			h.downSince = now
+		}
+		if outage = !h.unproven && (broken || isOutage(r.Gate.Reason)); outage {
+			h.unproven = true
+		}
+		h.opened = r.BreakerUntil
+		if r.Gate.Until.After(h.opened) {
+			h.opened = r.Gate.Until
+		}
+	}
+	r.DownSince = h.downSince
+	h.mu.Unlock()
+	if outage {
+		e.config.Limits.Restart(r.Name(), now)
+	}
+	if down {
+		e.config.Events.routeDown(r.Name(), true, 0)
+	}
+	return r
+}
+
+// isOutage reports whether a gate's reason says that the route does not work,
+// as opposed to being used too much.
+func isOutage(reason jobs.Class) bool { return reason != tiers.ClassRate && reason != tiers.ClassRamp }
+
+// works notes that the route answered.
+func (e *Executor) works(model int) {
+	h := e.health[model]
+	h.mu.Lock()
+	since := h.downSince
+	h.downSince, h.unproven = time.Time{}, false
+	h.mu.Unlock()
+	if !since.IsZero() {
+		e.config.Events.routeDown(e.name(model), false, time.Since(since))
+	}
+}
+
+// name is the route's name in gates, limits and budgets.
+func (e *Executor) name(model int) string {
+	m := e.config.Models[model]
+	return tiers.Route{Provider: m.Provider, Model: m.Model}.Name()
+}
+
+// worked reports whether a verdict shows that the route works.
+func worked(v tiers.Verdict) bool { return v.OK() || v.Effect == tiers.EffectSuccess }
+
+// Pace is how fast this process may borrow jobs now, for worker.Config.
+func (e *Executor) Pace() tiers.Pace {
+	now := time.Now()
+	var all []tiers.Carrying
+	for i := range e.config.Models {
+		r := e.look(i, now)
+		calls := e.config.Limits.Carries(r.Name(), tiers.PoolProd, now) + e.config.Limits.Carries(r.Name(), tiers.PoolEval, now)
+		if e.isUnproven(i) {
+			calls = min(calls, 1) // the probe
+		}
+		all = append(all, tiers.Carrying{Route: r, Calls: calls})
+	}
+	return e.config.Policy.PaceOf(all, now)
+}
+
+func (e *Executor) isUnproven(model int) bool {
+	h := e.health[model]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unproven
+}
