@@ -148,7 +148,7 @@ func (s *process) announce(l listeners) {
 		admin = l.admin.Addr().String()
 	}
 	e := s.Log.Info().Str("version", s.Version).Str("addr", l.api.Addr().String()).Str("admin_addr", admin).
-		Str("engine", s.Config.Engine).Str("data_dir", s.Config.DataDir).Int("slots", s.Config.Slots).Int("tenants", len(s.Config.Tenants))
+		Str("engine", s.Config.EngineLabel()).Str("data_dir", s.Config.DataDir).Int("slots", s.Config.Slots).Int("tenants", len(s.Config.Tenants))
 	for i, r := range []config.Route{s.Config.Primary, s.Config.Fallback} {
 		e = e.Str([]string{"primary", "fallback"}[i], r.Model)
 	}

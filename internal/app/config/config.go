@@ -16,7 +16,8 @@ type Config struct {
 	AdminAddr string `koanf:"admin_addr"`
 	// DataDir holds everything the default engine keeps: ./data.
 	DataDir string `koanf:"data_dir"`
-	// Engine names the store: sqlite.
+	// Engine is the store: sqlite, or the address of a Redis that several
+	// processes share. It may hold a password; show EngineLabel instead.
 	Engine string `koanf:"engine"`
 	// Slots is how many jobs run at once in this process: 16. 0 turns the
 	// in-process worker off.
@@ -29,6 +30,7 @@ type Config struct {
 	// MaxDocumentBytes bounds an uploaded document: 20 MiB.
 	MaxDocumentBytes int64 `koanf:"max_document_bytes"`
 
+	Redis     Redis      `koanf:"redis"`
 	NATS      NATS       `koanf:"nats"`
 	Log       Log        `koanf:"log"`
 	Document  Document   `koanf:"document"`
@@ -182,13 +184,15 @@ func defaults() map[string]any {
 		"addr":                "127.0.0.1:8080",
 		"admin_addr":          "127.0.0.1:9090",
 		"data_dir":            "./data",
-		"engine":              "sqlite",
+		"engine":              EngineSQLite,
 		"slots":               16,
 		"lease":               "30s",
 		"grace":               "25s",
 		"max_document_bytes":  20 << 20,
 		"log.level":           "info",
 		"log.format":          "auto",
+		"redis.prefix":        "{sluice}:",
+		"redis.replica_wait":  "1s",
 		"document.timeout":    "20s",
 		"document.max_pages":  100,
 		"primary.window":      128000,

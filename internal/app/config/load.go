@@ -95,6 +95,9 @@ func (c *Config) resolve() error {
 	if c.Document.CacheDir == "" {
 		c.Document.CacheDir = filepath.Join(c.DataDir, "pdfium-cache")
 	}
+	if err := c.Redis.resolve(c.DataDir); err != nil {
+		return err
+	}
 	shared, err := secret("model_api_key", c.ModelAPIKey, c.ModelAPIKeyFile)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func (c Config) validate() error {
 	if c.NATS.URL != "" && c.NATS.Listen != "" {
 		problems = append(problems, errors.New("nats.url and nats.listen are both set: with a URL no server runs in this process"))
 	}
-	problems = append(problems, c.Primary.validate("primary"), c.Fallback.validate("fallback"))
+	problems = append(problems, c.validateEngine(), c.Primary.validate("primary"), c.Fallback.validate("fallback"))
 	problems = append(problems, c.validateTenants(), c.Retention.validate())
 	return errors.Join(problems...)
 }
