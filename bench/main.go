@@ -18,9 +18,11 @@ import (
 
 	"github.com/sluicehq/sluice/bench/internal/child"
 	"github.com/sluicehq/sluice/bench/internal/service"
+	"github.com/sluicehq/sluice/internal/app"
 )
 
 func main() {
+	app.TuneGC() // as the programs that ship do; asynq's and River's sides gain as well
 	if code, isChild := child.Main(context.Background(), os.Args); isChild {
 		os.Exit(code)
 	}

@@ -29,6 +29,7 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == document.ChildArg {
 		os.Exit(document.RunChild(context.Background(), os.Stdin, os.Stdout))
 	}
+	app.TuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-ctx.Done()

@@ -162,7 +162,7 @@ func (s *served) connect(o coord.Observer) (*coord.Bus, func(), error) {
 
 // open opens the store and starts the no-op worker if there is to be one.
 func (s *served) open(ctx context.Context, l jobs.Listener) (jobs.Engine, error) {
-	var e jobs.Engine
+	var e store
 	var err error
 	switch s.store {
 	case SQLite:
@@ -175,7 +175,7 @@ func (s *served) open(ctx context.Context, l jobs.Listener) (jobs.Engine, error)
 	if err != nil {
 		return nil, err
 	}
-	s.engine.Engine, s.engine.keep = e, s.store != Nowhere
+	s.engine.store, s.engine.keep = e, s.store != Nowhere
 	if s.workers == NoOp {
 		if err := s.work(ctx); err != nil {
 			return nil, errors.Join(err, e.Close())
@@ -187,7 +187,7 @@ func (s *served) open(ctx context.Context, l jobs.Listener) (jobs.Engine, error)
 // work runs a worker with a no-op processor until the engine is closed. It
 // tells the API of itself as the worker that ships does.
 func (s *served) work(ctx context.Context) error {
-	e := s.engine.Engine
+	e := s.engine.store
 	w, err := worker.New(worker.Config{Name: "bench", Slots: s.slots}, e, queue.NoOp{Ledger: e})
 	if err != nil {
 		return err
@@ -236,10 +236,16 @@ func (s *served) answerAll(in io.Reader, out io.Writer) {
 	}
 }
 
+// store is what the API wants of an engine.
+type store interface {
+	jobs.Engine
+	jobs.Archive
+}
+
 // counting is an engine that counts the jobs it makes, or only pretends to
 // make them: then the cost of keeping them is missing, and no other.
 type counting struct {
-	jobs.Engine
+	store
 	keep   bool
 	before func() // before Close
 	seq    atomic.Int64
@@ -249,7 +255,7 @@ type counting struct {
 // Accept implements [jobs.Engine].
 func (c *counting) Accept(ctx context.Context, subs []jobs.Submission) ([]jobs.Acceptance, error) {
 	if c.keep {
-		answers, err := c.Engine.Accept(ctx, subs)
+		answers, err := c.store.Accept(ctx, subs)
 		for _, a := range answers {
 			if a.Status == jobs.Created {
 				c.made.Add(1)
@@ -275,7 +281,7 @@ func (c *counting) Close() error {
 	if c.before != nil {
 		c.before()
 	}
-	return c.Engine.Close()
+	return c.store.Close()
 }
 
 // DataDir is where a server with a directory keeps its data.

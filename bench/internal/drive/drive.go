@@ -61,8 +61,10 @@ type Load struct {
 	Warm, Window time.Duration
 }
 
-// drainWithin is how long the jobs in flight may take after the window.
-const drainWithin = 60 * time.Second
+// drainWithin is how long the jobs in flight may take after the window. What
+// asynq loses sight of when its server is slow to answer comes back after the
+// end of its lease and a retry, which takes up to two minutes.
+const drainWithin = 3 * time.Minute
 
 // Whole has callers put jobs and workers take them to their end, and counts
 // those that end in the window. The value is jobs a second.
