@@ -197,8 +197,8 @@ func TestAMessageCanBeWrongInItsOwnWay(t *testing.T) {
 func TestAScriptCanTellAPIsAndKeysApart(t *testing.T) {
 	t.Parallel()
 	s, e := listen(t, modelsim.Config{Rules: []modelsim.Rule{
-		modelsim.Always(modelsim.Match{API: modelsim.ChatCompletions}, modelsim.ServerError()),
 		modelsim.Always(modelsim.Match{Key: modelsim.KeyName("key-a")}, modelsim.RateLimit(0)),
+		modelsim.Always(modelsim.Match{API: modelsim.ChatCompletions}, modelsim.ServerError()),
 	}})
 	mustPost(t, e, prompt("large", sample))
 	say(t, e, spoken(sample, ""))

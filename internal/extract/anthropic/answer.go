@@ -11,7 +11,6 @@ import (
 
 // answer is the part of a message that is read.
 type answer struct {
-	Type       string          `json:"type"`
 	Model      string          `json:"model"`
 	Content    json.RawMessage `json:"content"`
 	StopReason string          `json:"stop_reason"`
@@ -28,11 +27,11 @@ type block struct {
 	Input json.RawMessage `json:"input"`
 }
 
-// read takes the values out of a message. An error inside a 200 is no message
-// and leaves the signal as it is.
+// read takes the values out of a message. An error inside a 200 has none of its
+// members and leaves the signal empty.
 func read(body []byte, s *tiers.Signal) {
 	var a answer
-	if json.Unmarshal(body, &a) != nil || a.Type == "error" {
+	if json.Unmarshal(body, &a) != nil {
 		return
 	}
 	s.ServedModel, s.FinishReason = a.Model, a.StopReason
