@@ -153,7 +153,7 @@ func TestJobsOfATenantWithoutMoneyMakeNoPaidCall(t *testing.T) {
 	late := p.submitText(acmeKey, anInvoice(2), "")
 	p.call(annaKey, http.MethodPatch, acme, `{"cost_usd_per_day":0.000001}`).want(http.StatusOK)
 	p.call(annaKey, http.MethodPost, acme+"/resume", "").want(http.StatusOK)
-	p.settled(acmeKey, late).want(http.StatusOK, "state", "succeeded", "quality.tier", "3", "quality.degraded", "true", "quality.reasons", "[max_cost no_model_configured]")
+	p.settled(acmeKey, late).want(http.StatusOK, "state", "succeeded", "quality.tier", "3", "quality.degraded", "true", "quality.reasons", "[tenant_budget no_model_configured]")
 	if got := len(provider.Calls()); got != paid {
 		t.Errorf("%d paid calls without money", got-paid)
 	}

@@ -49,10 +49,12 @@ type process struct {
 	tenants *tenants.Directory
 	gates   *tiers.Gates
 	budgets *tiers.Budgets
+	limits  *tiers.Limits
 	control *backpressure.Controller
 	fleet   *fleet
 
 	warm     func(ctx context.Context) // nil without a worker
+	refresh  func(ctx context.Context) // once a second; nil without a worker
 	stats    atomic.Pointer[jobs.Stats]
 	beatNow  chan struct{} // a gate closed: tell the others at once; capacity 1
 	draining atomic.Bool
@@ -64,7 +66,8 @@ type process struct {
 func open(ctx context.Context, p Parts, name string) (*process, error) {
 	s := &process{
 		Parts: p, name: name, boot: time.Now().UnixNano(),
-		metrics: NewMetrics(), hub: NewHub(), gates: &tiers.Gates{}, budgets: &tiers.Budgets{}, fleet: newFleet(), beatNow: make(chan struct{}, 1),
+		metrics: NewMetrics(), hub: NewHub(), gates: &tiers.Gates{}, budgets: &tiers.Budgets{}, limits: &tiers.Limits{},
+		fleet: newFleet(), beatNow: make(chan struct{}, 1),
 	}
 	var err error
 	if s.control, err = backpressure.New(backpressure.Config{}); err != nil {
@@ -166,7 +169,9 @@ func (s *process) heard(h coord.Heartbeat) {
 		gates = append(gates, tiers.ClosedGate{Name: g.Name, Left: time.Duration(g.LeftMS) * time.Millisecond, Reason: jobs.Class(g.Reason)})
 	}
 	s.gates.Receive(gates, now)
-	s.budgets.SetWorkers(s.fleet.heard(h.Worker, now))
+	workers := s.fleet.heard(h.Worker, now)
+	s.budgets.SetWorkers(workers)
+	s.limits.SetWorkers(workers, now)
 }
 
 func (s *process) latestStats() (jobs.Stats, bool) {

@@ -40,6 +40,9 @@ func (s *process) startServices(ctx context.Context) {
 	if s.warm != nil {
 		s.services.Go(func() { s.warm(ctx) })
 	}
+	if s.refresh != nil {
+		s.services.Go(func() { every(ctx, beatEvery, func() { s.refresh(ctx) }) })
+	}
 }
 
 // sweep does what is due in the engine, all of it.

@@ -41,15 +41,17 @@ func (s *process) openWorker(x *extraction) (*worker.Worker, error) {
 	}
 	executor, err := ladder.New(ladder.Config{
 		Store: s.engine, Reader: pool, Prepare: x.prepare, Models: modelsOf(s.Config), Policy: policy,
-		Gates: s.gates, Budgets: s.budgets, Jitter: jitter, Events: s.ladderEvents(),
+		Gates: s.gates, Budgets: s.budgets, Limits: s.limits, Name: s.name, Records: s.engine.Records(), Money: s.tenants,
+		Jitter: jitter, Events: s.ladderEvents(),
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.refresh = executor.Refresh
 	s.metrics.RegisterRoutes(executor.Routes)
 	w, err := worker.New(worker.Config{
-		Name: s.name, Slots: s.Config.Slots, Lease: s.Config.Lease, Events: s.workerEvents(),
-	}, s.engine, frugal{executor, s.tenants.MaySpend})
+		Name: s.name, Slots: s.Config.Slots, Lease: s.Config.Lease, Pace: executor.Pace, Events: s.workerEvents(),
+	}, s.engine, executor)
 	if err != nil {
 		return nil, err
 	}

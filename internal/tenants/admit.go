@@ -77,13 +77,6 @@ func (d *Directory) Left(ctx context.Context, name string) (microUSD int64, limi
 	return max(e.tenant.MicroUSDPerDay-micro, 0), true
 }
 
-// MaySpend reports whether the tenant has money left for a model call today; see
-// [Directory.Left].
-func (d *Directory) MaySpend(ctx context.Context, name string) bool {
-	left, limited := d.Left(ctx, name)
-	return !limited || left > 0
-}
-
 // Spent is what the tenant's calls have cost today, in millionths of a US
 // dollar, at most a second old; known is false when it could not be found out.
 func (d *Directory) Spent(ctx context.Context, name string) (microUSD int64, known bool) {
