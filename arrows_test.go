@@ -62,6 +62,7 @@ func rules() []rule {
 		{in: "internal/...", denied: []string{module + "/pkg/jobs/"}, why: "main passes engines in"},
 		{in: "./...", except: []string{"internal/coord/..."}, denied: []string{"github.com/nats-io"}, why: "only internal/coord knows NATS"},
 		{in: "./...", except: []string{"pkg/jobs/sqlitejobs/..."}, denied: []string{"modernc.org/sqlite"}, why: "only sqlitejobs knows SQLite"},
+		{in: "./...", except: []string{"pkg/jobs/asynqjobs/..."}, denied: []string{"github.com/redis", "github.com/hibiken"}, why: "only asynqjobs knows Redis and asynq"},
 		{in: "internal/document/...", denied: []string{module}, grant: []string{"internal/document/..."}, why: "documents stand alone"},
 		{in: "internal/coord/...", denied: []string{module}, grant: []string{"internal/coord/...", "pkg/jobs"}, why: "coordination knows the domain only"},
 		{in: "internal/extract/...", denied: []string{module + "/internal"}, grant: []string{"internal/extract/...", "internal/document", "internal/strictjson"}, why: "arrows point down"},
@@ -118,6 +119,8 @@ func TestTheRulesCatchWhatTheyMean(t *testing.T) {
 		{module + "/internal/app", module + "/pkg/jobs", false},
 		{module + "/cmd/api", module + "/pkg/jobs/sqlitejobs", false},
 		{module + "/cmd/api", "github.com/nats-io/nats.go", true},
+		{module + "/cmd/worker", "github.com/redis/go-redis/v9", true},
+		{module + "/pkg/jobs/asynqjobs/redistest", "github.com/redis/go-redis/v9", false},
 		{module + "/internal/coord/embedded", "github.com/nats-io/nats-server/v2/server", false},
 	} {
 		broken := slices.ContainsFunc(rules(), func(r rule) bool { return r.breaks(c.from, c.imported) })
@@ -132,9 +135,10 @@ func TestBinariesLinkOnlyWhatTheyNeed(t *testing.T) {
 		binary string
 		denied []string
 	}{
-		{"./cmd/dlqctl", []string{"modernc.org/sqlite", "github.com/nats-io", module + "/pkg/jobs/sqlitejobs", module + "/pkg/jobs/memjobs", "github.com/tetratelabs/wazero"}},
-		{"./cmd/worker", []string{"github.com/nats-io/nats-server", module + "/internal/coord/embedded", module + "/internal/modelsim"}},
-		{"./cmd/api", []string{module + "/pkg/jobs/memjobs", module + "/pkg/jobs/jobstest", "pgregory.net/rapid", "testing"}},
+		{"./cmd/dlqctl", []string{"modernc.org/sqlite", "github.com/nats-io", "github.com/redis", "github.com/hibiken", module + "/pkg/jobs/asynqjobs", module + "/pkg/jobs/sqlitejobs", module + "/pkg/jobs/memjobs", "github.com/tetratelabs/wazero"}},
+		{"./cmd/worker", []string{"github.com/nats-io/nats-server", module + "/internal/coord/embedded", module + "/internal/modelsim", "modernc.org/sqlite",
+			module + "/pkg/jobs/asynqjobs/redistest", "pgregory.net/rapid", "testing"}},
+		{"./cmd/api", []string{module + "/pkg/jobs/memjobs", module + "/pkg/jobs/jobstest", module + "/pkg/jobs/asynqjobs/redistest", "pgregory.net/rapid", "testing"}},
 	} {
 		for _, dep := range list(t, c.binary)[0].Deps {
 			if slices.ContainsFunc(c.denied, func(d string) bool { return dep == d || strings.HasPrefix(dep, d+"/") }) {
