@@ -38,6 +38,14 @@ type order struct {
 	told func(j client.Job) (result, detail string)
 }
 
+// question asks whether to carry the order out on n jobs.
+func (o order) question(n int) string {
+	if o.final {
+		return fmt.Sprintf("%s %s for good?", o.verb, counted(n))
+	}
+	return fmt.Sprintf("%s %s?", o.verb, counted(n))
+}
+
 // carry gives the order to each job in turn. After an error that the next job
 // would meet too, the rest is not tried.
 func (a *app) carry(ctx context.Context, o order, ids []jobs.ID) error {

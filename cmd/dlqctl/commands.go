@@ -177,7 +177,7 @@ A person is always asked.
 			return usagef("--reason goes with filters here")
 		}
 		return a.several(ctx, cmd, &b, args, order{
-			verb: "Erase for good", kind: "EraseList", done: "erased", final: true, many: client.Order{Action: client.EraseJobs, Reason: reason},
+			verb: "Erase", kind: "EraseList", done: "erased", final: true, many: client.Order{Action: client.EraseJobs, Reason: reason},
 			do: func(ctx context.Context, c *client.Client, id jobs.ID) (client.Job, error) {
 				return client.Job{}, c.Erase(ctx, id)
 			},

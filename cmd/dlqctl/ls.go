@@ -205,6 +205,9 @@ func (l *listing) suggest() {
 	if review != "" {
 		next = append(next, "show "+string(review))
 	}
+	if review != "" && dead == "" {
+		next = append(next, "review claim "+string(review))
+	}
 	if l.cursor != "" && dead != "" {
 		next = append(next, "groups")
 	}

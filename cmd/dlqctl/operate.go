@@ -61,7 +61,7 @@ func (a *app) several(ctx context.Context, cmd *cobra.Command, b *bulkFlags, arg
 	if err != nil {
 		return err
 	}
-	if err := b.selection.confirm(ctx, a, o.verb, len(ids), o.final); err != nil {
+	if err := b.selection.confirm(ctx, a, o, len(ids)); err != nil {
 		return err
 	}
 	return a.carry(ctx, o, ids)
@@ -191,7 +191,7 @@ const typedAbove = 1000
 // agree asks a person, the more seriously the more there is at stake.
 func (a *app) agree(ctx context.Context, b *bulkFlags, o order, op client.Operation) error {
 	n := op.Selection.Selected
-	question := fmt.Sprintf("%s %s?", o.verb, counted(n))
+	question := o.question(n)
 	switch {
 	case b.yes:
 		return nil
@@ -207,41 +207,44 @@ func (a *app) agree(ctx context.Context, b *bulkFlags, o order, op client.Operat
 
 // plan tells a person what an operation would do.
 func (a *app) plan(op client.Operation) {
-	for _, line := range planOf(op) {
-		a.say("%s", line)
+	a.say("%s", matchedText(op))
+	for _, f := range selectionFacts(op) {
+		a.say("  %s  %s", fmt.Sprintf("%-7s", f.name), f.value)
 	}
 }
 
 // maxWords bounds the values of one kind in a plan.
 const maxWords = 6
 
-// planOf says what an operation is about, in lines.
-func planOf(op client.Operation) []string {
+// matchedText says how many jobs there are, and why some of them do not count.
+func matchedText(op client.Operation) string {
 	sel := op.Selection
-	head := fmt.Sprintf("%s matched, %d to %s", counted(sel.Matched), sel.Selected, op.Action)
+	text := fmt.Sprintf("%s matched, %d to %s", counted(sel.Matched), sel.Selected, op.Action)
 	if left := sel.Matched - sel.Selected; left > 0 {
-		head += fmt.Sprintf(", %d not", left)
+		text += fmt.Sprintf(", %d not", left)
 		if why := tallies(sel.Skipped, maxWords); why != "" {
-			head += " (" + why + ")"
+			text += " (" + why + ")"
 		}
 	}
 	if sel.Limited {
-		head += fmt.Sprintf("; --max %d left others out", op.Max)
+		text += fmt.Sprintf("; --max %d left others out", op.Max)
 	}
-	lines := []string{head + "."}
+	return text + "."
+}
+
+// selectionFacts say which jobs an operation is about.
+func selectionFacts(op client.Operation) []fact {
+	sel := op.Selection
+	var list []fact
 	for _, kind := range []string{"state", "class", "lane", "tenant", "schema"} {
-		if by := tallies(sel.By[kind], maxWords); by != "" {
-			lines = append(lines, fmt.Sprintf("  %-8s %s", kind, by))
-		}
+		list = append(list, fact{kind, tallies(sel.By[kind], maxWords)})
 	}
-	if example := exampleOf(sel.Sample); example != "" {
-		lines = append(lines, fmt.Sprintf("  %-8s %s", "example", example))
-	}
+	list = append(list, fact{"example", exampleOf(sel.Sample)})
 	if sel.Seconds > 0 {
 		took := time.Duration(min(sel.Seconds, 1e9) * float64(time.Second))
-		lines = append(lines, fmt.Sprintf("It takes about %s at %s.", span(took), rateText(op.Rate)))
+		list = append(list, fact{"takes", fmt.Sprintf("about %s at %s", span(took), rateText(op.Rate))})
 	}
-	return lines
+	return given(list)
 }
 
 // exampleOf is the first sampled job that would be changed.
@@ -294,9 +297,8 @@ func (a *app) leave(op client.Operation) error {
 	if a.as() != asTable {
 		return a.showOperationLine(op)
 	}
-	for _, line := range planOf(op) {
-		a.print("%s", line)
-	}
+	a.print("%s", matchedText(op))
+	a.printFacts(selectionFacts(op))
 	a.print("Nothing was done. %s is a draft until %s.", a.paint(bold, string(op.ID)), a.ago(op.ExpiresAt))
 	a.next("ops start "+string(op.ID), "ops show "+string(op.ID), "ops cancel "+string(op.ID))
 	return nil

@@ -203,7 +203,7 @@ func (a *app) showOperationLine(op client.Operation) error {
 // countsText says how far an operation is.
 func countsText(op client.Operation) string {
 	n := op.Counts
-	text := fmt.Sprintf("%s %d of %s", op.Action, n.Applied, counted(n.Total))
+	text := fmt.Sprintf("%d of %s %s", n.Applied, counted(n.Total), pastOf(op.Action))
 	if n.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", n.Failed)
 		if why := tallies(n.FailedBy, maxWords); why != "" {
@@ -214,6 +214,24 @@ func countsText(op client.Operation) string {
 		text += fmt.Sprintf(", %d left", left)
 	}
 	return text
+}
+
+// pastOf is what jobs are after an action.
+func pastOf(action client.Action) string {
+	switch action {
+	case client.RequeueJobs:
+		return "requeued"
+	case client.CancelJobs:
+		return "cancelled"
+	case client.RejectJobs:
+		return "rejected"
+	case client.EraseJobs:
+		return "erased"
+	case client.MoveJobs:
+		return "moved"
+	default:
+		return string(action)
+	}
 }
 
 func (a *app) opsShowCommand() *cobra.Command {
@@ -255,9 +273,8 @@ func (a *app) showOperation(op client.Operation) error {
 	}
 	_ = a.showOperationLine(op) // as a table it cannot fail
 	a.heading("Selection")
-	for _, line := range planOf(op) {
-		a.print("  %s", a.wrapped(line, "    "))
-	}
+	a.print("  %s", a.wrapped(matchedText(op), "  "))
+	a.printFacts(selectionFacts(op))
 	a.heading("Operation")
 	a.printFacts(operationFacts(op, a.ago))
 	switch op.State {
@@ -287,7 +304,7 @@ func operationFacts(op client.Operation, at func(time.Time) string) []fact {
 		{"deadline", op.Deadline}, {"rate", rate}, {"max", number(op.Max)}, {"stops if", stop},
 		{"total", strconv.Itoa(op.Counts.Total)}, {"done", strconv.Itoa(op.Counts.Done)}, {"applied", strconv.Itoa(op.Counts.Applied)},
 		{"failed", strconv.Itoa(op.Counts.Failed)},
-		{"asked by", op.By}, {"state by", op.StateBy}, {"tenant", op.Tenant}, {"driver", op.Driver}, {"version", strconv.FormatInt(op.Version, 10)},
+		{"asked by", op.By}, {"state by", op.StateBy}, {"tenant", op.Tenant}, {"driver", op.Driver},
 		{"created", at(op.CreatedAt)}, {"expires", at(op.ExpiresAt)}, {"started", at(op.StartedAt)}, {"ended", at(op.EndedAt)},
 	})
 }

@@ -100,12 +100,13 @@ func (s *selection) lines(stdin io.Reader) ([]string, error) {
 	return list, nil
 }
 
-// confirm asks before jobs are touched: more than one, or with always any.
-func (s *selection) confirm(ctx context.Context, a *app, verb string, n int, always bool) error {
-	if s.yes || n == 0 || n == 1 && !always {
+// confirm asks before jobs are touched: more than one, or, where there is no
+// way back, any.
+func (s *selection) confirm(ctx context.Context, a *app, o order, n int) error {
+	if s.yes || n == 0 || n == 1 && !o.final {
 		return nil
 	}
-	return a.confirm(ctx, fmt.Sprintf("%s %s?", verb, counted(n)), s.idsFrom == "-")
+	return a.confirm(ctx, o.question(n), s.idsFrom == "-")
 }
 
 // counted is a number of jobs in words.

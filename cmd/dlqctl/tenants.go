@@ -24,8 +24,8 @@ be an operator's.`,
 		Example: "  dlqctl tenants set acme --max-running 40 --cost-per-day 25",
 	},
 		a.tenantsLsCommand(), a.tenantsShowCommand(), a.tenantsSetCommand(), a.tenantsPauseCommand(),
-		a.tenantsTurnCommand("resume", "End a pause", "End a pause: jobs that wait start as usual.", (*client.Client).ResumeTenant),
-		a.tenantsTurnCommand("reset", "Give a tenant the limits of the configuration again",
+		a.tenantsTurnCommand("resume", "resumed", "End a pause", "End a pause: jobs that wait start as usual.", (*client.Client).ResumeTenant),
+		a.tenantsTurnCommand("reset", "reset", "Give a tenant the limits of the configuration again",
 			"Give a tenant that the server's configuration names its limits again.", (*client.Client).ResetTenant),
 		a.tenantsRmCommand(),
 	)
@@ -179,7 +179,11 @@ func dollars(u client.USD) string {
 	if u == 0 {
 		return ""
 	}
-	return "$" + u.String()
+	text := u.String()
+	if _, cents, _ := strings.Cut(text, "."); len(cents) == 1 {
+		text += "0"
+	}
+	return "$" + text
 }
 
 func pauseText(p *client.TenantPause, now time.Time) string {
@@ -191,7 +195,7 @@ func pauseText(p *client.TenantPause, now time.Time) string {
 		text = "refuses"
 	}
 	if p.Until.After(now) {
-		text += " for " + span(p.Until.Sub(now))
+		text += " for " + span(p.Until.Sub(now).Round(time.Second))
 	}
 	return text + after(": ", p.Reason)
 }

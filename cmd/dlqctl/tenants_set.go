@@ -225,7 +225,7 @@ otherwise.`,
 }
 
 func (a *app) tenantsTurnCommand(
-	verb, short, long string, turn func(*client.Client, context.Context, string, int64) (client.Tenant, error),
+	verb, done, short, long string, turn func(*client.Client, context.Context, string, int64) (client.Tenant, error),
 ) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " NAME", Short: short, Long: long, Example: "  dlqctl tenants " + verb + " acme", Args: cobra.ExactArgs(1),
@@ -233,7 +233,7 @@ func (a *app) tenantsTurnCommand(
 		RunE: a.begin(func(ctx context.Context, args []string) error {
 			return a.onTenant(ctx, args[0], func(ctx context.Context, c *client.Client) (client.Tenant, error) {
 				return turn(c, ctx, args[0], 0)
-			}, verb)
+			}, done)
 		}),
 	}
 }
