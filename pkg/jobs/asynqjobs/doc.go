@@ -21,12 +21,13 @@
 //	                   candidates, draft), and what scripts must know of it:
 //	                   s state, v version, t tenant, l lane, q seq, c cost,
 //	                   e enqueued, x deadline, p parked until, g generation,
-//	                   f fingerprint, o told to stop, z taken out of its queue
-//	                   because it is late. While it is lent: k token, w worker,
-//	                   b when, u until when at first
+//	                   f fingerprint, y batch, m file of the document, o told
+//	                   to stop, z taken out of its queue because it is late.
+//	                   While it is lent: k token, w worker, b when, u until
+//	                   when at first
 //	a:ID               hash: the ledger, by "generation:n"
 //	e:ID               list: the events; the place is the version
-//	b:ID               string: the document
+//	b:ID               string: a document up to 32 KiB; larger ones are files
 //	k:TENANT:KEY       string: what an idempotency key stands for, since when
 //	q:LANE:TENANT      zset: a queue, by seq
 //	T                  hash: what the scheduler knows of each tenant

@@ -29,6 +29,7 @@ elseif op == 'started' then sched_started(lane, tenant, n[1])
 elseif op == 'done' then answer = sched_done(lane, tenant, n[1], n[2])
 elseif op == 'tenant' then sched_tenant(tenant, n[1], n[2], n[3])
 elseif op == 'slots' then sched_slots(n[1])
+elseif op == 'take' then answer = sched_take(lane, tenant, n[1]) or false
 elseif op == 'pick' then
   local id, name, job, seq, cost = sched_pick(n[1])
   answer = id and { id, name, job, int(seq), int(cost) } or false
@@ -154,6 +155,18 @@ func (p *pair) pick() bool {
 	return ok
 }
 
+func (p *pair) take(it picked) {
+	got := p.call("take", it.lane, it.tenant, it.e.Seq) != nil
+	e, want := p.s.Take(it.lane, it.tenant, it.e.Seq)
+	if got != want {
+		p.fatalf("take %+v = %t, want %t", it, got, want)
+	}
+	if want {
+		p.running = append(p.running, picked{it.lane, it.tenant, e})
+		p.queued = slices.DeleteFunc(p.queued, func(q picked) bool { return q.e.Seq == e.Seq })
+	}
+}
+
 var tenantNames = []string{"acme", "b", "bee", "zeta", "Ö", ""}
 
 func drawConfig(t *rapid.T) priority.Config {
@@ -200,7 +213,7 @@ func (p *pair) step(t *rapid.T, cost *rapid.Generator[int32]) {
 		e := priority.Entry{Seq: p.seq, Enqueued: p.now - rapid.Int64Range(0, 50).Draw(t, "age"), Cost: cost.Draw(t, "cost")}
 		return picked{lane.Draw(t, "lane"), tenant.Draw(t, "tenant"), e}
 	}
-	switch op := rapid.IntRange(0, 19).Draw(t, "op"); {
+	switch op := rapid.IntRange(0, 20).Draw(t, "op"); {
 	case op < 6:
 		p.enqueue(fresh())
 	case op == 6 && len(p.parked) > 0:
@@ -227,6 +240,8 @@ func (p *pair) step(t *rapid.T, cost *rapid.Generator[int32]) {
 		p.setTenant(tenant.Draw(t, "tenant"), drawTenant(t))
 	case op == 18:
 		p.now += rapid.Int64Range(1, 100).Draw(t, "ms")
+	case op == 19 && len(p.queued) > 0:
+		p.take(rapid.SampledFrom(p.queued).Draw(t, "take"))
 	case rapid.Bool().Draw(t, "rare"):
 		n := rapid.IntRange(0, 8).Draw(t, "slots")
 		p.call("slots", 0, "", n)

@@ -31,19 +31,24 @@ type scripts struct {
 }
 
 func newScripts() scripts {
-	on := func(libraries ...string) *redis.Script { return redis.NewScript(source(libraries...)) }
+	plain := func(name ...string) *redis.Script {
+		return redis.NewScript(source(append([]string{"base", "lib"}, name...)...))
+	}
+	scheduling := func(name ...string) *redis.Script {
+		return redis.NewScript(source(append([]string{"base", "sched", "lib"}, name...)...))
+	}
 	return scripts{
-		accept:   on("sched", "lib", "accept"),
-		lend:     on("sched", "lib", "lend"),
-		leave:    on("lib", "leave"),
-		attempts: on("lib", "attempts"),
-		extend:   on("lib", "extend"),
-		commit:   on("sched", "lib", "record_lib", "commit"),
-		record:   on("lib", "record_lib", "record"),
-		remove:   on("sched", "lib", "remove"),
-		tenants:  on("sched", "lib", "tenants"),
-		boot:     on("sched", "lib", "boot"),
-		tick:     on("lib", "tick"),
-		stats:    on("lib", "stats"),
+		accept:   scheduling("accept"),
+		lend:     scheduling("lend"),
+		leave:    plain("leave"),
+		attempts: plain("attempts"),
+		extend:   plain("extend"),
+		commit:   scheduling("record_lib", "commit"),
+		record:   plain("record_lib", "record"),
+		remove:   plain("remove"),
+		tenants:  scheduling("tenants"),
+		boot:     scheduling("boot"),
+		tick:     plain("tick"),
+		stats:    plain("stats"),
 	}
 }

@@ -15,9 +15,6 @@ local STATE = '<' .. string.rep('d', 4 + 4 * 8)
 local CONFIG = '<' .. string.rep('d', 3 * 4 + 5)
 local TENANT = '<' .. string.rep('d', 5 + 4 * 9)
 
--- int writes a number as an integer; Lua itself would round it to 14 digits.
-local function int(n) return string.format('%.0f', n) end
-
 local function sched_load()
   local raw, conf = redis.call('GET', P .. 's'), { struct.unpack(CONFIG, redis.call('GET', P .. 'c')) }
   local v = raw and { struct.unpack(STATE, raw) } or {}
@@ -339,12 +336,14 @@ local function reserved()
   return S.slots >= S.reserve_from and running >= S.slots - 1
 end
 
+local function eligible(id, shut) return S.lanes[id].active == 1 and (id == 0 or not shut) end
+
 local function fair_lane()
   local best
   local shut = reserved()
   for id = 0, 3 do
     local l = S.lanes[id]
-    if l.active == 1 and (id == 0 or not shut) and (not best or l.tag < S.lanes[best].tag) then best = id end
+    if eligible(id, shut) and (not best or l.tag < S.lanes[best].tag) then best = id end
   end
   return best
 end
@@ -356,7 +355,7 @@ local function late_lane(now)
   local earliest, shut = now, reserved()
   for id = 0, 3 do
     local l = S.lanes[id]
-    if l.active == 1 and (id == 0 or not shut) then
+    if eligible(id, shut) then
       local name, enqueued = first(P .. 'due:' .. id)
       if enqueued + l.objective < earliest then best, who, earliest = id, name, enqueued + l.objective end
     end
@@ -442,4 +441,18 @@ local function sched_pick(now)
   expire_idle(id)
   rebase()
   return id, name, job, seq, cost
+end
+
+-- sched_take starts a given queued job out of its turn, if a pick could start
+-- one of its tenant in its lane now. It returns its cost, or nil.
+local function sched_take(id, name, seq)
+  local f = flow_known(id, name)
+  if not f or f.place ~= READY or not eligible(id, reserved()) then return nil end
+  local found = redis.call('ZRANGEBYSCORE', queue_key(id, name), seq, seq)
+  if not found[1] then return nil end
+  local _, _, cost = entry_read(found[1])
+  sched_remove(id, name, seq)
+  sched_started(id, name, cost)
+  rebase()
+  return cost
 end

@@ -1,0 +1,179 @@
+package asynqjobs
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sluicehq/sluice/pkg/jobs"
+)
+
+// due is a kind of jobs that fall due.
+type due struct {
+	key   string
+	state jobs.State
+	// lease says that the time is that of the lease, which moves without a
+	// change of the job: it is compared in the commit.
+	lease bool
+	move  func(*jobs.Job) (jobs.Event, error)
+}
+
+// Sweep implements [jobs.Engine]. Any number of processes may sweep: of several
+// that find the same job due, one moves it.
+func (e *Engine) Sweep(ctx context.Context) (jobs.Swept, error) {
+	if err := e.begin(ctx); err != nil {
+		return jobs.Swept{}, err
+	}
+	now, err := e.tick(ctx)
+	if err != nil {
+		return jobs.Swept{}, err
+	}
+	var s jobs.Swept
+	for _, kind := range []struct {
+		done *int
+		due  due
+	}{
+		{&s.Reaped, due{"lease", jobs.Running, true, func(j *jobs.Job) (jobs.Event, error) { return j.Reap(e.cfg.Policy, now) }}},
+		{&s.Woken, due{"wake", jobs.Parked, false, func(j *jobs.Job) (jobs.Event, error) { return j.Wake(now) }}},
+		{&s.Expired, due{"late", "", false, func(j *jobs.Job) (jobs.Event, error) { return j.Expire(now) }}},
+		{&s.Backstopped, due{"back", jobs.Running, false, func(j *jobs.Job) (jobs.Event, error) {
+			return j.SendOverdueToReview(e.cfg.Policy, now)
+		}}},
+	} {
+		if *kind.done, err = e.sweep(ctx, &s, kind.due, now); err != nil {
+			return jobs.Swept{}, err
+		}
+	}
+	return s, nil
+}
+
+// tick notes the sweep and answers its time.
+func (e *Engine) tick(ctx context.Context) (time.Time, error) {
+	asked := time.Now()
+	reply, err := e.run(ctx, newCall(e.scripts.tick, e.clock.arg(), e.cfg.LateAfter.Milliseconds(), jobs.DefaultLease.Milliseconds()))
+	if err != nil {
+		return time.Time{}, err
+	}
+	list, _ := reply.([]any)
+	server, ok := integer(list, 1)
+	granted, ok2 := integer(list, 2)
+	if !ok || !ok2 {
+		return time.Time{}, malformed("tick")
+	}
+	e.clock.follow(asked, server)
+	if granted > 0 && e.cfg.Events.Granted != nil {
+		e.cfg.Events.Granted(int(granted))
+	}
+	return millis(text(list, 0)), nil
+}
+
+// sweep moves what is due of one kind, by time and then seq.
+func (e *Engine) sweep(ctx context.Context, s *jobs.Swept, d due, now time.Time) (int, error) {
+	found, err := e.reads.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{
+		Key: e.cfg.Prefix + d.key, Start: "-inf", Stop: strconv.FormatInt(now.UnixMilli(), 10), ByScore: true,
+		Count: jobs.MaxSweep + 1,
+	}).Result()
+	if err != nil {
+		return 0, e.readError(ctx, err)
+	}
+	if len(found) > jobs.MaxSweep {
+		found, s.More = found[:jobs.MaxSweep], true
+	}
+	ids, guards := make([]jobs.ID, len(found)), []string(nil)
+	for i, z := range found {
+		ids[i] = dueID(z.Member)
+		if d.lease {
+			guards = append(guards, strconv.FormatFloat(z.Score, 'f', 0, 64))
+		}
+	}
+	return e.changeAll(ctx, ids, guards, now, d.state, d.move)
+}
+
+// dueID is the job of a member: 16 digits of its seq and a colon go before.
+func dueID(member any) jobs.ID {
+	s, _ := member.(string)
+	if len(s) < 17 {
+		return ""
+	}
+	return jobs.ID(s[17:])
+}
+
+// changeAll moves jobs, all in one pipeline, and answers how many it moved. A
+// job that is not in the state any more, an empty state standing for queued and
+// parked, or that somebody else moves first, is left to whoever comes next.
+func (e *Engine) changeAll(
+	ctx context.Context, ids []jobs.ID, guards []string, now time.Time,
+	state jobs.State, move func(*jobs.Job) (jobs.Event, error),
+) (int, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	all, err := e.fetchAll(ctx, ids, viewFields())
+	if err != nil {
+		return 0, err
+	}
+	var calls []*call
+	var changes []*change
+	for i, s := range all {
+		if s.row == "" {
+			continue
+		}
+		before, err := s.job()
+		if err != nil {
+			return 0, err
+		}
+		waiting := before.State == jobs.Queued || before.State == jobs.Parked
+		if before.State != state && (state != "" || !waiting) {
+			continue
+		}
+		ch := &change{before: before, after: before}
+		if guards != nil {
+			ch.until = guards[i]
+		}
+		if ch.event, err = move(&ch.after); err != nil {
+			return 0, err
+		}
+		c, err := e.commitCall(ch, now)
+		if err != nil {
+			return 0, err
+		}
+		calls, changes = append(calls, c), append(changes, ch)
+	}
+	if err := e.send(ctx, calls...); err != nil {
+		return 0, err
+	}
+	moved := 0
+	for i, c := range calls {
+		v, err := changes[i].verdictOf(c)
+		if err != nil {
+			return 0, err
+		}
+		if v == committed {
+			moved++
+		}
+	}
+	return moved, nil
+}
+
+// fetchAll reads jobs in the order of their IDs; one that is not there is empty.
+func (e *Engine) fetchAll(ctx context.Context, ids []jobs.ID, fields []string) ([]stored, error) {
+	all := make([]stored, len(ids))
+	const most = 250 // jobs a pipeline
+	for from := 0; from < len(ids); from += most {
+		part := ids[from:min(from+most, len(ids))]
+		p := e.reads.Pipeline()
+		replies := make([]*redis.SliceCmd, len(part))
+		for i, id := range part {
+			replies[i] = p.HMGet(ctx, e.jobKey(id), fields...)
+		}
+		if _, err := p.Exec(ctx); err != nil {
+			return nil, e.readError(ctx, err)
+		}
+		for i, r := range replies {
+			all[from+i], _ = storedOf(r.Val())
+		}
+	}
+	return all, nil
+}
