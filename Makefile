@@ -13,7 +13,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || { unshare -rm true 2>/dev/null && echo
 RACE := -gcflags='modernc.org/...=-race=false'
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo build servers test check race chaos bench microbench cover lint clean
+.PHONY: help run demo fleet build servers test check race chaos bench microbench cover lint clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ run: build ## Build and run the whole system on http://127.0.0.1:8080
 
 demo: build ## The same, with a simulated model that fails now and then, and example jobs
 	./deploy/demo.sh
+
+fleet: build servers ## Build and run a fleet on this machine: Redis, NATS, two APIs, three workers
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/ github.com/nats-io/nats-server/v2
+	./deploy/local.sh
 
 test: servers check race ## What CI runs: checks, then all tests with the race detector
 

@@ -31,6 +31,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	key("data-dir", "data_dir", "`directory` of everything that is kept (default ./data)")
 	key("slots", "slots", "`jobs` at once; 0 runs no worker here (default 16)")
 	key("nats-listen", "nats.listen", "open a NATS port at `host:port`")
+	f.BoolFunc("accept-loss", "use a Redis whose settings can lose accepted jobs", func(value string) error {
+		o.keys["redis.accept_loss"] = value
+		return nil
+	})
 	if err := f.Parse(args); err != nil {
 		return options{}, err
 	}

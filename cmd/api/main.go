@@ -13,6 +13,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/rs/zerolog"
+
+	"github.com/sluicehq/sluice/cmd/internal/shared"
 	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/coord"
@@ -29,7 +32,6 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == document.ChildArg {
 		os.Exit(document.RunChild(context.Background(), os.Stdin, os.Stdout))
 	}
-	app.TuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-ctx.Done()
@@ -79,16 +81,25 @@ func serve(ctx context.Context, o options, environ []string, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	if c.Engine != "sqlite" {
-		return fmt.Errorf("engine %q is not known; the one there is is called sqlite", c.Engine)
+	log := app.NewLogger(c.Log, stderr)
+	if c.Shared() && c.NATS.URL == "" && c.NATS.Listen == "" {
+		log.Warn().Msg("other processes are not heard: set NATS_URL, or -nats-listen for one of them")
 	}
 	return app.RunAPI(ctx, app.Parts{
-		Config: c, Version: version, Log: app.NewLogger(c.Log, stderr),
-		OpenEngine: func(ctx context.Context, l jobs.Listener) (jobs.Engine, error) {
-			return sqlitejobs.Open(ctx, sqlitejobs.Config{Dir: c.DataDir, Listener: l})
-		},
-		Connect: func(observer coord.Observer) (*coord.Bus, func(), error) { return connect(c, observer) },
+		Config: c, Version: version, Log: log,
+		OpenEngine: openEngine(c, log),
+		Connect:    func(observer coord.Observer) (*coord.Bus, func(), error) { return connect(c, observer) },
 	})
+}
+
+// openEngine picks the engine of the configuration.
+func openEngine(c config.Config, log zerolog.Logger) func(context.Context, jobs.Listener) (jobs.Engine, error) {
+	if c.Shared() {
+		return shared.OpenEngine(c, log)
+	}
+	return func(ctx context.Context, l jobs.Listener) (jobs.Engine, error) {
+		return sqlitejobs.Open(ctx, sqlitejobs.Config{Dir: c.DataDir, Listener: l})
+	}
 }
 
 // connect joins the NATS of the configuration, or starts one in this process.
