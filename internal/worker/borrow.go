@@ -16,7 +16,6 @@ const paceEvery = time.Second
 // borrow asks for as many loans as there are free slots and the pace allows,
 // for ever.
 func (w *Worker) borrow(ctx context.Context) {
-	var looked time.Time // when it last asked for what is nearly due
 	for ctx.Err() == nil {
 		busy := w.Load().Busy
 		free := w.config.Slots - busy
@@ -25,15 +24,8 @@ func (w *Worker) borrow(ctx context.Context) {
 			continue
 		}
 		pace := w.pace()
-		if held := pace.Most < w.config.Slots; held && !pace.DueBy.IsZero() && time.Since(looked) >= paceEvery {
-			looked = time.Now()
-			lent := w.ask(ctx, jobs.LendRequest{Max: free, DueBy: pace.DueBy})
-			if lent == free {
-				looked = time.Time{} // there may be more
-			}
-			if lent > 0 {
-				continue
-			}
+		if pace.Most < w.config.Slots && !pace.DueBy.IsZero() && w.ask(ctx, jobs.LendRequest{Max: free, DueBy: pace.DueBy}) > 0 {
+			continue // there may be more, and the slots must be counted again
 		}
 		switch room := min(free, pace.Most-busy); {
 		case room <= 0:

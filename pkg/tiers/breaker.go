@@ -14,7 +14,11 @@ import (
 // ErrBreakerOpen says that the breaker of a route lets no call through now.
 var ErrBreakerOpen = errors.New("breaker open")
 
-// BreakerPolicy is when a breaker opens. The zero value works.
+// BreakerPolicy is when a breaker opens: when in the last Window MinJobs
+// different jobs failed and they were Share of all, or when MinJobs different
+// jobs failed one after the other without a success between them, however long
+// that took. The second is for calls that hang: few slots with long timeouts
+// never bring enough failures into one window. The zero value works.
 type BreakerPolicy struct {
 	// MinJobs is how many different jobs must have failed. Default 10.
 	MinJobs int
@@ -53,6 +57,7 @@ type Breaker struct {
 
 	mu        sync.Mutex
 	failed    map[jobs.ID]time.Time // jobs that count as failed, until then
+	streak    map[jobs.ID]struct{}  // jobs that failed since the last success
 	openUntil time.Time
 }
 
@@ -64,7 +69,7 @@ var (
 
 // NewBreaker makes the breaker of one route, closed.
 func NewBreaker(p BreakerPolicy) *Breaker {
-	b := &Breaker{policy: p.withDefaults(), failed: map[jobs.ID]time.Time{}}
+	b := &Breaker{policy: p.withDefaults(), failed: map[jobs.ID]time.Time{}, streak: map[jobs.ID]struct{}{}}
 	b.steps = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Interval:     b.policy.Window,
 		BucketPeriod: b.policy.Window / windowBuckets,
@@ -72,7 +77,7 @@ func NewBreaker(p BreakerPolicy) *Breaker {
 		IsExcluded:   func(err error) bool { return errors.Is(err, errCallNeutral) },
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			failures, all := float64(c.TotalFailures), float64(c.TotalFailures+c.TotalSuccesses)
-			return int(c.TotalFailures) >= b.policy.MinJobs && failures >= b.policy.Share*all
+			return int(c.TotalFailures) >= b.policy.MinJobs && failures >= b.policy.Share*all || b.onlyFailures()
 		},
 		OnStateChange: b.changed,
 	})
@@ -85,6 +90,7 @@ func (b *Breaker) changed(_ string, _, to gobreaker.State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.failed)
+	clear(b.streak)
 	b.openUntil = time.Time{}
 	if to == gobreaker.StateOpen {
 		b.openUntil = time.Now().Add(b.policy.OpenFor)
@@ -99,13 +105,30 @@ func (b *Breaker) Allow() (report func(job jobs.ID, v Verdict), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBreakerOpen, err)
 	}
-	return func(job jobs.ID, v Verdict) { done(b.evidence(job, v)) }, nil
+	if b.steps.State() != gobreaker.StateClosed { // a probe: its place is taken until it ends
+		return func(job jobs.ID, v Verdict) { done(b.evidence(job, v)) }, nil
+	}
+	// gobreaker books a result at the time its call began and drops it when
+	// that is longer ago than the window, so a call that hung would never
+	// count. It counts when its result is known.
+	done(errCallNeutral)
+	return func(job jobs.ID, v Verdict) {
+		if b.steps.State() != gobreaker.StateClosed {
+			return // it opened meanwhile; this call says nothing about a probe
+		}
+		if done, err := b.steps.Allow(); err == nil {
+			done(b.evidence(job, v))
+		}
+	}, nil
 }
 
 // evidence is what a verdict says to gobreaker: nil for a success.
 func (b *Breaker) evidence(job jobs.ID, v Verdict) error {
 	switch v.Effect {
 	case EffectSuccess:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		clear(b.streak)
 		return nil
 	case EffectFailure:
 		if b.first(job) {
@@ -117,6 +140,14 @@ func (b *Breaker) evidence(job jobs.ID, v Verdict) error {
 	default:
 		return errCallNeutral
 	}
+}
+
+// onlyFailures reports whether enough jobs failed without a success between
+// them.
+func (b *Breaker) onlyFailures() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.streak) >= b.policy.MinJobs
 }
 
 // first reports whether the job has not failed within the window.
@@ -131,6 +162,9 @@ func (b *Breaker) first(job jobs.ID) bool {
 	}
 	if _, again := b.failed[job]; again {
 		return false
+	}
+	if len(b.streak) < b.policy.MinJobs {
+		b.streak[job] = struct{}{}
 	}
 	b.failed[job] = now.Add(b.policy.Window)
 	return true

@@ -114,3 +114,52 @@ func TestMoreSuccessesThanFailuresKeepTheBreakerClosed(t *testing.T) {
 		}
 	})
 }
+
+func TestCallsThatHangOpenTheBreakerHoweverLongTheyTake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := tiers.NewBreaker(tiers.BreakerPolicy{})
+		hung := tiers.Verdict{Class: tiers.ClassNetAmbiguous, Effect: tiers.EffectFailure}
+		for job := range 9 { // one slot, two minutes each: never ten in a window
+			done, err := b.Allow()
+			if err != nil {
+				t.Fatalf("job %d: %v", job, err)
+			}
+			time.Sleep(2 * time.Minute)
+			done(jobs.ID(fmt.Sprint(job)), hung)
+		}
+		report(t, b, 100, 200)
+		for job := range 9 {
+			report(t, b, job, 500)
+			time.Sleep(2 * time.Minute)
+		}
+		if _, err := b.Allow(); err != nil {
+			t.Errorf("open although a call succeeded between the failures: %v", err)
+		}
+		report(t, b, 9, 500)
+		if _, err := b.Allow(); err == nil {
+			t.Error("closed after ten jobs failed in a row")
+		}
+	})
+}
+
+func TestACallFromBeforeTheBreakerOpenedIsNoProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := tiers.NewBreaker(tiers.BreakerPolicy{MinJobs: 2})
+		old, err := b.Allow()
+		if err != nil {
+			t.Fatal(err)
+		}
+		report(t, b, 1, 500)
+		report(t, b, 2, 500)
+		time.Sleep(31 * time.Second)
+		old("x", tiers.Verdict{Effect: tiers.EffectSuccess})
+		if _, err := b.Allow(); err != nil {
+			t.Fatalf("no probe after the pause: %v", err)
+		}
+		if _, err := b.Allow(); err == nil {
+			t.Error("a call that began before the breaker opened closed it")
+		}
+	})
+}

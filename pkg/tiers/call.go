@@ -22,21 +22,28 @@ func (l *ladder) call(tier int, rows []jobs.Attempt) (Step, bool) {
 	}
 	route, ready := l.choose(routes, rows)
 	now, latest := l.in.Now, l.latest(tier)
-	shut := route.open().After(now)
 	switch {
-	case now.After(latest) && !shut:
+	case now.After(latest) && !route.open().After(now):
 		return l.skip(tier, WhyDeadline), true
 	case !ready.After(now):
 		return l.start(tier, route, rows), true
 	case due(route, rows).After(latest):
 		return l.skip(tier, WhyWaitTooLong), true
-	case !now.Before(latest), shut && ready.After(latest) && latest.Sub(now) <= l.margin:
-		// What is nearly due and would wait in vain goes on at once: with many
-		// such jobs there is no time to lend each of them twice.
+	case !now.Before(l.last(tier, route)):
 		return l.skip(tier, l.blocker(route, rows)), true
 	default:
 		return l.await(tier, route, ready, rows), true
 	}
+}
+
+// last is how long the job waits for a route: until a call must start, and for
+// one that is shut a little less. Many jobs may wait for it and fall due
+// together, and each must still find a slot for the tiers below.
+func (l *ladder) last(tier int, r Route) time.Time {
+	if r.open().After(l.in.Now) && !r.onlyBusy(l.in.Now) {
+		return l.latest(tier).Add(-l.margin)
+	}
+	return l.latest(tier)
 }
 
 // start makes the call, after asking the retry budget if it is a retry.
@@ -70,7 +77,7 @@ func (l *ladder) granted(call Step, rows []jobs.Attempt) (Step, bool) {
 // because tier 2 can answer now.
 func (l *ladder) await(tier int, route Route, ready time.Time, rows []jobs.Attempt) Step {
 	now, why := l.in.Now, l.blocker(route, rows)
-	until := earlier(ready, l.latest(tier))
+	until := earlier(ready, l.last(tier, route))
 	switches := l.waitsUntil(route, rows)
 	if tier == 1 && ready.After(switches) {
 		if below, possible := l.readyBelow(); possible {
@@ -113,7 +120,7 @@ func (l *ladder) stayAway(tier int, route Route, until, switches time.Time) time
 	if _, below := l.readyBelow(); tier == 1 && below {
 		away = earlier(away, switches)
 	}
-	return later(until, earlier(away, l.latest(tier)))
+	return later(until, earlier(away, l.last(tier, route)))
 }
 
 // patient jobs wait for the primary as long as their time allows: batch, and

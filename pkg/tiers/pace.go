@@ -34,8 +34,11 @@ type Carrying struct {
 // once.
 func (p Policy) PaceOf(routes []Carrying, now time.Time) Pace {
 	p = p.WithDefaults()
-	most, waited := 0, false
+	most, waited, smaller := 0, false, time.Duration(0)
 	for _, c := range routes {
+		if c.Route.Tier == 2 {
+			smaller = slices.Max(p.Smaller.Timeout[:])
+		}
 		switch {
 		case !c.Route.open().After(now):
 			most += c.Calls
@@ -50,7 +53,7 @@ func (p Policy) PaceOf(routes []Carrying, now time.Time) Pace {
 	case most == 0:
 		return Pace{DueBy: now.Add(p.lastCall(0))}
 	default:
-		return Pace{Most: min(most, Unlimited), DueBy: now.Add(p.lastCall(slices.Max(p.Smaller.Timeout[:])))}
+		return Pace{Most: min(most, Unlimited), DueBy: now.Add(p.lastCall(smaller))}
 	}
 }
 

@@ -19,14 +19,16 @@ func TestAProcessBorrowsWhatItsOpenRoutesCarry(t *testing.T) {
 	gated := func(class jobs.Class) tiers.Route {
 		return tiers.Route{Gate: tiers.Gate{Until: now.Add(time.Minute), Reason: class}}
 	}
+	smaller := tiers.Route{Tier: 2}
 	broken, busy := tiers.Route{BreakerUntil: now.Add(time.Second)}, tiers.Route{BusyUntil: now.Add(time.Second)}
 	for name, c := range map[string]struct {
 		routes []tiers.Carrying
 		want   tiers.Pace
 	}{
 		"no model":             {nil, tiers.Pace{Most: tiers.Unlimited}},
-		"both open":            {[]tiers.Carrying{{Calls: 4}, {Calls: 3}}, tiers.Pace{Most: 7, DueBy: due}},
-		"primary paused":       {[]tiers.Carrying{{gated(tiers.ClassRate), 4}, {Calls: 3}}, tiers.Pace{Most: 3, DueBy: due}},
+		"both open":            {[]tiers.Carrying{{Calls: 4}, {smaller, 3}}, tiers.Pace{Most: 7, DueBy: due}},
+		"primary paused":       {[]tiers.Carrying{{gated(tiers.ClassRate), 4}, {smaller, 3}}, tiers.Pace{Most: 3, DueBy: due}},
+		"only a primary":       {[]tiers.Carrying{{Calls: 4}}, tiers.Pace{Most: 4, DueBy: nearly}},
 		"all shut":             {[]tiers.Carrying{{gated(tiers.ClassOverload), 4}, {broken, 3}, {busy, 9}}, tiers.Pace{DueBy: nearly}},
 		"all to be mended":     {[]tiers.Carrying{{gated(tiers.ClassAuth), 4}, {gated(tiers.ClassQuota), 3}}, tiers.Pace{Most: tiers.Unlimited}},
 		"one to be mended":     {[]tiers.Carrying{{gated(tiers.ClassAuth), 4}, {gated(tiers.ClassRate), 3}}, tiers.Pace{DueBy: nearly}},

@@ -1,0 +1,86 @@
+package ladder_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluicehq/sluice/internal/extract"
+	"github.com/sluicehq/sluice/pkg/jobs"
+	"github.com/sluicehq/sluice/pkg/tiers"
+)
+
+// TestAnOutageCostsFewCallsAndThenProbesOnly lets the primary answer nothing
+// but errors while 1,000 jobs wait, for as long as their deadlines reach.
+func TestAnOutageCostsFewCallsAndThenProbesOnly(t *testing.T) {
+	for fault, answer := range map[string]func(context.Context) extract.Answer{
+		"500": after(200*time.Millisecond, status(500, "")), "529": after(200*time.Millisecond, status(529, "")), "hang": hang,
+	} {
+		outage := func(lane jobs.Lane, processes, slots int) {
+			t.Run(fmt.Sprintf("%s/%s/%d processes/%d slots", fault, lane, processes, slots), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					f := startFleet(t, setup{
+						processes: processes, slots: slots, models: primaryOnly(), complete: true,
+						provider: func(string, time.Duration) func(context.Context) extract.Answer { return answer },
+					})
+					f.submit(1000, lane)
+					time.Sleep(tiers.Policy{}.WithDefaults().Deadlines[lane] + time.Minute)
+					f.finish()
+					checkOutage(t, f, processes, slots)
+				})
+			})
+		}
+		for _, processes := range []int{1, 3} {
+			for _, slots := range []int{1, 4, 16, 64} {
+				outage(jobs.Interactive, processes, slots)
+			}
+		}
+		outage(jobs.Standard, 3, 16)
+	}
+}
+
+// settled is how long after the first process found the route down the last
+// call from before that may still hang: two full timeouts.
+const settled = 4 * time.Minute
+
+func checkOutage(t *testing.T, f *fleet, processes, slots int) {
+	t.Helper()
+	states, _ := f.states()
+	if diff := cmp.Diff(map[jobs.State]int{jobs.Succeeded: 1000}, states); diff != "" {
+		t.Errorf("jobs by state (-want +got):\n%s", diff)
+	}
+	before, firsts, retries := 0, 0, 0
+	var lastProbe time.Duration
+	for _, c := range f.calls {
+		if !c.shut {
+			before++
+			continue
+		}
+		if c.inFlight > 1 && c.afterDown > settled {
+			t.Errorf("%d calls at once, %v after the route was found down", c.inFlight, c.afterDown)
+		}
+		if c.afterDown > settled {
+			if gap := c.from - lastProbe; lastProbe > 0 && gap < 29*time.Second {
+				t.Errorf("a probe %v after the last one", gap)
+			}
+			lastProbe = c.from
+		}
+	}
+	for _, p := range f.processes {
+		firsts, retries = firsts+p.firsts, retries+p.retries
+	}
+	inFlight := processes * slots
+	if most := 10*processes + inFlight + 2*processes; before > most {
+		t.Errorf("%d calls before the route was found down, want at most %d", before, most)
+	}
+	if retries > firsts/10+10 {
+		t.Errorf("%d retries beside %d first attempts", retries, firsts)
+	}
+	if n := f.commits(); n > 5 {
+		t.Errorf("%.1f commits a job, want at most 5", n)
+	}
+	t.Logf("%d calls before, %d in all, %.2f commits a job", before, len(f.calls), f.commits())
+}
