@@ -185,7 +185,9 @@ func (c *Classifier) answered(s Signal, j Judgement, now time.Time) Verdict {
 	if v.Class == "" {
 		v = Verdict{Action: ActAccept, Scope: ScopeAnswer, Effect: EffectSuccess}
 	}
-	v.Billed = jobs.BilledYes
+	if v.Class != ClassEmpty || s.UsageKnown {
+		v.Billed = jobs.BilledYes // an answer without content and usage only may be
+	}
 	if !s.UsageKnown {
 		v.Flags = append(v.Flags, ClassNoUsage)
 	}
