@@ -211,25 +211,29 @@ type job struct {
 	spec jobs.Spec
 }
 
-// submit accepts jobs under the schema of invoices and returns their IDs.
+// submit accepts jobs and returns their IDs.
 func (s *stack) submit(all ...job) []jobs.ID {
 	s.t.Helper()
-	var ids []jobs.ID
-	var subs []jobs.Submission
+	ids := make([]jobs.ID, len(all))
 	for i, j := range all {
-		id := jobs.ID(fmt.Sprintf("job_%04d", i))
-		j.spec.Schema = "invoice"
-		ids = append(ids, id)
-		subs = append(subs, jobs.Submission{
-			ID: id, Tenant: "acme", Lane: j.lane, Spec: j.spec, Fingerprint: string(id),
-			Document: jobs.Document{Size: int64(len(j.text))}, Body: []byte(j.text),
-			DeadlineAt: time.Now().Add(tiers.Policy{}.WithDefaults().Deadlines[j.lane]),
-		})
-	}
-	if _, err := s.engine.Accept(s.t.Context(), subs); err != nil {
-		s.t.Fatal(err)
+		ids[i] = s.submitAs(jobs.ID(fmt.Sprintf("job_%04d", i)), j)
 	}
 	return ids
+}
+
+// submitAs accepts one job under the schema of invoices.
+func (s *stack) submitAs(id jobs.ID, j job) jobs.ID {
+	s.t.Helper()
+	j.spec.Schema = "invoice"
+	_, err := s.engine.Accept(s.t.Context(), []jobs.Submission{{
+		ID: id, Tenant: "acme", Lane: j.lane, Spec: j.spec, Fingerprint: string(id),
+		Document: jobs.Document{Size: int64(len(j.text))}, Body: []byte(j.text),
+		DeadlineAt: time.Now().Add(tiers.Policy{}.WithDefaults().Deadlines[j.lane]),
+	}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
 }
 
 // settled waits until a job is done with and returns it with its ledger.
