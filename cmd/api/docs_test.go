@@ -41,6 +41,7 @@ func requests(t *testing.T, page string, variables ...string) []request {
 }
 
 func TestTheCommandsOfThePageOnTenantsWork(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, "", ""), "SLUICE_SLOTS=0")
 	for _, r := range requests(t, "tenants.md") {
 		if s := p.call(annaKey, r.method, r.path, r.body); s.status >= 300 {
@@ -50,6 +51,7 @@ func TestTheCommandsOfThePageOnTenantsWork(t *testing.T) {
 }
 
 func TestTheCommandsOfThePageOnOperationsWork(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, "", ""), "SLUICE_SLOTS=0")
 	p.submitFast(acmeKey, 3, "")
 	// One that lasts, to be driven.
@@ -64,6 +66,7 @@ func TestTheCommandsOfThePageOnOperationsWork(t *testing.T) {
 }
 
 func TestTheCommandsOfThePageOnReviewsWork(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, "", ""))
 	id := p.submitText(acmeKey, nothing, "")
 	p.settled(acmeKey, id).want(http.StatusOK, "state", "in_review")

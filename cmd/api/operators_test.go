@@ -92,42 +92,43 @@ func (p *instance) submitFast(key string, n int, more string) []string {
 // TestAnOperationOutlivesItsProcess kills the process with SIGKILL while a
 // requeue runs: what was requeued twice would be in its third run.
 func TestAnOperationOutlivesItsProcess(t *testing.T) {
+	t.Parallel()
 	p := newInstance(t)
 	environ := []string{"SLUICE_CONFIG=" + tenantsFile(t, "", ""), "SLUICE_SLOTS=0"}
 	kill := p.spawn(environ...)
-	const selected = 240
+	const selected = 120
 	ids := p.submitFast(acmeKey, selected, `,"labels":{"set":"a"}`)
 	others := p.submitFast(acmeKey, 10, `,"labels":{"set":"b"}`)
 
 	// All of them are cancelled, at once.
 	r := p.call(annaKey, http.MethodPost, "/v1/operations", `{"action":"cancel","filter":{"state":["queued"],"tenant":"acme"},"reason":"INC-42"}`).
-		want(http.StatusAccepted, "selection.selected", "250", "by", "ops/anna")
+		want(http.StatusAccepted, "selection.selected", "130", "by", "ops/anna")
 	all := "/v1/operations/" + r.text("id")
 	p.eventually("the cancellation", func() bool { return p.call(annaKey, http.MethodGet, all, "").text("state") == "succeeded" })
 
 	// A dry run says what would be done and does nothing.
 	r = p.call(annaKey, http.MethodPost, "/v1/operations",
-		`{"action":"requeue","filter":{"state":["cancelled","queued"],"labels":{"set":"a"}},"rate":150,"reason":"INC-43","dry_run":true}`).
-		want(http.StatusCreated, "state", "draft", "selection.matched", "240", "selection.selected", "240", "selection.by.state.cancelled", "240",
-			"selection.est_duration_s", "1.6", "counts.done", "0")
+		`{"action":"requeue","filter":{"state":["cancelled","queued"],"labels":{"set":"a"}},"rate":80,"reason":"INC-43","dry_run":true}`).
+		want(http.StatusCreated, "state", "draft", "selection.matched", "120", "selection.selected", "120", "selection.by.state.cancelled", "120",
+			"selection.est_duration_s", "1.5", "counts.done", "0")
 	op := "/v1/operations/" + r.text("id")
 	p.call(acmeKey, http.MethodGet, op, "").want(http.StatusNotFound, "code", "operation_not_found")
 	p.call(annaKey, http.MethodGet, "/v1/jobs/"+ids[0], "").want(http.StatusOK, "state", "cancelled", "run", "1")
 
 	p.call(benKey, http.MethodPost, op+"/start", "").want(http.StatusOK, "state_by", "ops/ben")
-	p.eventually("the first jobs", func() bool { return p.done(annaKey, op) > 20 })
+	p.eventually("the first jobs", func() bool { return p.done(annaKey, op) > 10 })
 	p.call(annaKey, http.MethodPost, op+"/pause", "").want(http.StatusOK, "state", "paused")
 	p.eventually("the driver to let go", func() bool { return p.call(annaKey, http.MethodGet, op, "").text("driver") == "" })
 	paused := p.done(annaKey, op)
 	p.call(annaKey, http.MethodPost, op+"/resume", "").want(http.StatusOK, "state", "running")
-	p.eventually("more jobs", func() bool { return p.done(annaKey, op) > paused+20 })
+	p.eventually("more jobs", func() bool { return p.done(annaKey, op) > paused+10 })
 	kill()
 	kill = p.spawn(environ...)
 	if at := p.done(annaKey, op); at >= selected {
 		t.Fatalf("the process was killed after the end: %d jobs were done", at)
 	}
 	p.eventually("the end", func() bool { return p.call(annaKey, http.MethodGet, op, "").text("state") == "succeeded" })
-	p.call(annaKey, http.MethodGet, op, "").want(http.StatusOK, "counts.done", "240", "counts.failed", "0")
+	p.call(annaKey, http.MethodGet, op, "").want(http.StatusOK, "counts.done", "120", "counts.failed", "0")
 
 	seen := map[string]string{}
 	for _, row := range p.audit(annaKey, op) {
@@ -155,6 +156,7 @@ func TestAnOperationOutlivesItsProcess(t *testing.T) {
 const nothing = "Minutes of the meeting. Nobody came."
 
 func TestAReviewGoesFromHandToHand(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, "", ""))
 	id := p.submitText(acmeKey, nothing, "")
 	p.settled(acmeKey, id).want(http.StatusOK, "state", "in_review")
@@ -183,6 +185,7 @@ func TestAReviewGoesFromHandToHand(t *testing.T) {
 }
 
 func TestDeadLettersAreGroupedCountedAndRejectedTogether(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, "", ""))
 	var last string
 	for range 3 {
@@ -234,6 +237,7 @@ func (p *instance) metrics() string {
 }
 
 func TestRetentionRemovesTheOldestAndSaysSo(t *testing.T) {
+	t.Parallel()
 	p := newInstance(t).start(nil, "SLUICE_SLOTS=0")
 	var ids []string
 	for i := range 5 {

@@ -55,38 +55,43 @@ func (p *instance) atOnce(key string, ids []string) int {
 	return most
 }
 
-func (p *instance) submitMany(key string, n int) []string {
+// submitAcmes makes jobs of tenant acme that may all start at the same moment.
+func (p *instance) submitAcmes(n int) []string {
 	p.t.Helper()
+	const acme = "/v1/admin/tenants/acme"
+	p.call(annaKey, http.MethodPost, acme+"/pause", "").want(http.StatusOK)
 	ids := make([]string, n)
 	for i := range ids {
-		ids[i] = p.submitText(key, anInvoice(i), "")
+		ids[i] = p.submitText(acmeKey, anInvoice(i), "")
 	}
+	p.call(annaKey, http.MethodPost, acme+"/resume", "").want(http.StatusOK)
 	return ids
 }
 
 func TestIdleSlotsAreLentAboveATenantsShareAndNeverAboveItsCap(t *testing.T) {
+	t.Parallel()
 	_, url := slowModel(t, 150*time.Millisecond)
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, ", weight: 1, max_running: 3", ", weight: 3"), "SLUICE_SLOTS=6",
 		"SLUICE_PRIMARY_URL="+url, "SLUICE_PRIMARY_MODEL=large")
 	const acme = "/v1/admin/tenants/acme"
 	// One slot is kept for lane critical, so without its cap it would get five;
 	// its share beside the other tenant would be one or two.
-	if got := p.atOnce(acmeKey, p.submitMany(acmeKey, 8)); got != 3 {
+	if got := p.atOnce(acmeKey, p.submitAcmes(8)); got != 3 {
 		t.Errorf("%d jobs at once, want 3: above the share and up to the cap", got)
 	}
 	p.call(annaKey, http.MethodPatch, acme, `{"max_running":1}`).want(http.StatusOK, "edited", "true")
-	if got := p.atOnce(acmeKey, p.submitMany(acmeKey, 4)); got != 1 {
+	if got := p.atOnce(acmeKey, p.submitAcmes(4)); got != 1 {
 		t.Errorf("%d jobs at once under a cap of 1", got)
 	}
 	p.call(annaKey, http.MethodPatch, acme, `{"max_running":0}`).want(http.StatusOK)
-	if got := p.atOnce(acmeKey, p.submitMany(acmeKey, 8)); got != 5 {
+	if got := p.atOnce(acmeKey, p.submitAcmes(8)); got != 5 {
 		t.Errorf("%d jobs at once without a cap, want all slots but the one for lane critical", got)
 	}
 }
 
-// within wants an answer within a second, which is how soon a changed limit
-// must act.
-func (p *instance) within(what string, ask func() said, status int, members ...string) said {
+// soon wants an answer within a second, which is how soon a changed limit must
+// act.
+func (p *instance) soon(what string, ask func() said, status int, members ...string) said {
 	p.t.Helper()
 	began := time.Now()
 	var s said
@@ -98,6 +103,7 @@ func (p *instance) within(what string, ask func() said, status int, members ...s
 }
 
 func TestLimitsChangeWhileTheServerRunsAndOutlastARestart(t *testing.T) {
+	t.Parallel()
 	_, url := slowModel(t, 0)
 	environ := []string{"SLUICE_CONFIG=" + tenantsFile(t, ", lanes: [interactive, standard]", ""), "SLUICE_PRIMARY_URL=" + url, "SLUICE_PRIMARY_MODEL=large",
 		"SLUICE_PRIMARY__INPUT_USD=1000", "SLUICE_PRIMARY__OUTPUT_USD=1000"}
@@ -111,20 +117,23 @@ func TestLimitsChangeWhileTheServerRunsAndOutlastARestart(t *testing.T) {
 
 	post(`,"lane":"batch"`)().want(http.StatusForbidden, "code", "lane_not_allowed")
 	edit(`{"lanes":["batch","standard"]}`)
-	p.within("a lane", post(`,"lane":"batch"`), http.StatusAccepted)
+	p.soon("a lane", post(`,"lane":"batch"`), http.StatusAccepted)
 	post(`,"lane":"interactive"`)().want(http.StatusForbidden, "code", "lane_not_allowed")
 
 	edit(`{"requests_per_second":0.01,"requests_burst":1}`)
-	if after, err := strconv.Atoi(p.within("a rate", post(""), http.StatusTooManyRequests, "code", "rate_limited").header.Get("Retry-After")); err != nil || after < 50 || after > 100 {
+	if after, err := strconv.Atoi(p.soon("a rate", post(""), http.StatusTooManyRequests, "code", "rate_limited").header.Get("Retry-After")); err != nil || after < 50 || after > 100 {
 		t.Errorf("Retry-After is %d s (%v), want the time to the next request at one in 100 s", after, err)
 	}
 	edit(`{"requests_per_second":0,"bytes_per_second":1,"bytes_burst":100}`)
-	p.within("bytes", post(""), http.StatusTooManyRequests, "code", "rate_limited")
+	p.soon("bytes", post(""), http.StatusTooManyRequests, "code", "rate_limited")
 	edit(`{"bytes_per_second":0}`)
-	p.settled(acmeKey, p.within("no rate", post(""), http.StatusAccepted).text("id")).want(http.StatusOK, "state", "succeeded", "quality.tier", "1")
+	p.settled(acmeKey, p.soon("no rate", post(""), http.StatusAccepted).text("id")).want(http.StatusOK, "state", "succeeded", "quality.tier", "1")
 
 	edit(`{"cost_usd_per_day":0.000001}`)
-	r := p.within("money", post(""), http.StatusTooManyRequests, "code", "budget_exhausted")
+	// What was spent is known up to a second late.
+	var r said
+	p.eventually("the end of the money", func() bool { r = post("")(); return r.status == http.StatusTooManyRequests })
+	r.want(http.StatusTooManyRequests, "code", "budget_exhausted")
 	if r.header.Get("Retry-After") == "" {
 		t.Errorf("no Retry-After: %v", r.header)
 	}
@@ -135,10 +144,11 @@ func TestLimitsChangeWhileTheServerRunsAndOutlastARestart(t *testing.T) {
 	p.call(annaKey, http.MethodGet, acme, "").want(http.StatusOK, "edited", "true", "lanes", "[batch standard]", "cost_usd_per_day", "1e-06", "updated_by", "ops/anna")
 	post("")().want(http.StatusTooManyRequests, "code", "budget_exhausted")
 	p.call(annaKey, http.MethodPost, acme+"/reset", "").want(http.StatusOK, "edited", "false", "lanes", "[interactive standard]", "cost_usd_per_day", "0")
-	p.within("the configuration again", post(""), http.StatusAccepted)
+	p.soon("the configuration again", post(""), http.StatusAccepted)
 }
 
 func TestJobsOfATenantWithoutMoneyMakeNoPaidCall(t *testing.T) {
+	t.Parallel()
 	provider, url := slowModel(t, 0)
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, "", ""), "SLUICE_PRIMARY_URL="+url, "SLUICE_PRIMARY_MODEL=large",
 		"SLUICE_PRIMARY__INPUT_USD=1000", "SLUICE_PRIMARY__OUTPUT_USD=1000")
@@ -160,6 +170,7 @@ func TestJobsOfATenantWithoutMoneyMakeNoPaidCall(t *testing.T) {
 }
 
 func TestAPausedTenantLearnsWhyAndUntilWhen(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "SLUICE_CONFIG="+tenantsFile(t, "", ""))
 	const acme = "/v1/admin/tenants/acme"
 	p.call(annaKey, http.MethodPost, acme+"/pause", `{"reason":"INC-42"}`).want(http.StatusOK, "pause.by", "ops/anna")
@@ -184,6 +195,7 @@ func TestAPausedTenantLearnsWhyAndUntilWhen(t *testing.T) {
 }
 
 func TestTenantsAreMadeWhileTheServerRuns(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil)
 	const late = "/v1/admin/tenants/late"
 	p.call("", http.MethodGet, late, "").want(http.StatusNotFound, "code", "tenant_not_found")
