@@ -36,7 +36,7 @@ const closeWithin = 5 * time.Second
 // listeners close; the engine and the bus close. An error means that the
 // process could not start or could not go on.
 func RunAPI(ctx context.Context, p Parts) error {
-	s, err := open(ctx, p, workerName("api"))
+	s, err := open(ctx, p, workerName("api"), seedsOf(p.Config))
 	if err != nil {
 		return err
 	}

@@ -62,8 +62,9 @@ type process struct {
 	closers  []func() // in the order of opening
 }
 
-// open brings up the parts in the order of their need.
-func open(ctx context.Context, p Parts, name string) (*process, error) {
+// open brings up the parts in the order of their need. seeds are the tenants
+// that this process vouches for.
+func open(ctx context.Context, p Parts, name string, seeds []tenants.Seed) (*process, error) {
 	s := &process{
 		Parts: p, name: name, boot: time.Now().UnixNano(),
 		metrics: NewMetrics(), hub: NewHub(), gates: &tiers.Gates{}, budgets: &tiers.Budgets{}, limits: &tiers.Limits{},
@@ -86,7 +87,7 @@ func open(ctx context.Context, p Parts, name string) (*process, error) {
 		}
 	})
 	s.metrics.RegisterStats(s.latestStats)
-	if err := s.openKept(ctx); err != nil {
+	if err := s.openKept(ctx, seeds); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -94,13 +95,13 @@ func open(ctx context.Context, p Parts, name string) (*process, error) {
 }
 
 // openKept opens what the engine keeps beside its hot path.
-func (s *process) openKept(ctx context.Context) error {
+func (s *process) openKept(ctx context.Context, seeds []tenants.Seed) error {
 	archive, ok := s.engine.(jobs.Archive)
 	if !ok {
 		return errors.New("the engine keeps no archive: it cannot count, group and remove jobs, nor say what was spent")
 	}
 	s.archive = archive
-	return s.openTenants(ctx)
+	return s.openTenants(ctx, seeds)
 }
 
 func (s *process) onClose(f func()) { s.closers = append(s.closers, f) }

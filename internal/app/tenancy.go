@@ -12,11 +12,12 @@ import (
 )
 
 // openTenants reads what tenants may do, and tells the engine and the admission.
-// The configuration is where tenants begin; an edit at run time outlasts it.
-func (s *process) openTenants(ctx context.Context) error {
+// The configuration of the API is where tenants begin; an edit at run time
+// outlasts it.
+func (s *process) openTenants(ctx context.Context, seeds []tenants.Seed) error {
 	var err error
 	s.tenants, err = tenants.Open(ctx, tenants.Config{
-		Engine: s.engine, Spender: s.archive, Seeds: seedsOf(s.Config),
+		Engine: s.engine, Spender: s.archive, Seeds: seeds,
 		Weights: s.control.SetWeights, Paused: s.control.SetPaused, Events: s.tenantEvents(),
 	})
 	return err

@@ -28,7 +28,7 @@ func RunWorker(ctx context.Context, p Parts) error {
 	if p.Config.Slots < 1 {
 		return errors.New("slots is 0: a worker needs at least 1")
 	}
-	s, err := open(ctx, p, workerName("worker"))
+	s, err := open(ctx, p, workerName("worker"), nil)
 	if err != nil {
 		return err
 	}
