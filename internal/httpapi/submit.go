@@ -72,8 +72,8 @@ func (s *Server) answer(c *call, j jobs.Job, status int) *reply[Job] {
 // to start, and not later than in half a minute.
 func pollAfter(p *Progress) int {
 	switch {
-	case p.Phase == "review":
-		return 30
+	case p.Phase == "review", p.Reason == string(backpressure.TenantPaused):
+		return 30 // it waits for a person
 	case p.ETASeconds == nil:
 		return 2
 	default:

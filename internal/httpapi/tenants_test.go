@@ -225,7 +225,11 @@ func TestKeptLimitsBoundIntake(t *testing.T) {
 	edit(`{"bytes_per_second":0}`)
 	a.asOperator("POST", "/v1/admin/tenants/acme/pause", `{}`).want(t, http.StatusOK)
 	// A pause does not refuse by itself, and does not hide.
-	a.post("/v1/jobs", plainJob).want(t, http.StatusAccepted, "admission.mode", "queued", "admission.reason", "tenant_paused",
+	r = a.post("/v1/jobs", plainJob)
+	if after := r.header.Get("Retry-After"); after != "30" {
+		t.Errorf("a client of a paused tenant looks again after %q s", after)
+	}
+	r.want(t, http.StatusAccepted, "admission.mode", "queued", "admission.reason", "tenant_paused",
 		"progress.phase", "queued", "progress.reason", "tenant_paused", "progress.eta_s", "")
 	a.asOperator("POST", "/v1/admin/tenants/acme/pause", `{"refuse_intake":true,"for":"1h","reason":"INC-42"}`).want(t, http.StatusOK)
 	r = a.post("/v1/jobs", plainJob)
