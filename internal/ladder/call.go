@@ -27,7 +27,11 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	}
 	c.verdict = tiers.Verdict{Class: tiers.ClassCancelled}
 	defer func() { c.settle(time.Now()) }() // also when the call panics
-	row, err := r.begin(ctx, in, step)
+	why := ""
+	if c.probed != nil {
+		why = tiers.WhyProbe
+	}
+	row, err := r.begin(ctx, in, step, why)
 	if err != nil {
 		return err
 	}
@@ -61,7 +65,7 @@ type clearance struct {
 	job     jobs.ID
 	permit  *tiers.Permit
 	money   func(micro int64)
-	probed  func(tiers.Verdict)
+	probed  func(tiers.Verdict) // nil for a call that is no probe
 	report  func(jobs.ID, tiers.Verdict)
 	verdict tiers.Verdict
 	used    jobs.Usage
@@ -72,7 +76,9 @@ func (c *clearance) settle(now time.Time) {
 	c.report(c.job, c.verdict)
 	c.permit.Settle(c.verdict, c.used, now)
 	c.money(c.used.CostMicroUSD)
-	c.probed(c.verdict)
+	if c.probed != nil {
+		c.probed(c.verdict)
+	}
 }
 
 // clear asks everyone who may say no to a call, cheapest to undo first.
@@ -102,7 +108,9 @@ func (r *run) clear(ctx context.Context, step tiers.Step, model int) (*clearance
 		// It opened, or its probe went out, since the decision.
 		permit.Settle(cancelled, jobs.Usage{}, now)
 		money(0)
-		ended(cancelled)
+		if ended != nil {
+			ended(cancelled)
+		}
 		r.shutUntil[model] = time.Now().Add(probeWait)
 		return nil, false
 	}

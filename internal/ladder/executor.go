@@ -214,11 +214,13 @@ func (r *run) do(ctx context.Context, in tiers.Input, step tiers.Step) error {
 func (r *run) pool() tiers.Pool { return tiers.PoolOf(r.loan.Job.Lane) }
 
 // begin makes the open row of a step durable, with the closed ones before it.
-func (r *run) begin(ctx context.Context, in tiers.Input, step tiers.Step) (jobs.Attempt, error) {
+// why marks a call that is more than the job's own.
+func (r *run) begin(ctx context.Context, in tiers.Input, step tiers.Step, why string) (jobs.Attempt, error) {
 	row, ok := step.Row(in)
 	if !ok {
 		return jobs.Attempt{}, fmt.Errorf("step %s has no row", step.Kind)
 	}
+	row.Why = why
 	rows := append(r.unsaved, row)
 	if err := r.config.Store.PutAttempts(ctx, r.loan.Lease, rows...); err != nil {
 		return jobs.Attempt{}, fmt.Errorf("write attempt %d: %w", row.N, err)

@@ -134,7 +134,7 @@ func (f *fleet) member(n int, s setup) *member {
 				f.mu.Lock()
 				defer f.mu.Unlock()
 				switch {
-				case e.Attempt.Kind != jobs.CallAttempt:
+				case e.Attempt.Kind != jobs.CallAttempt, e.Attempt.Why == tiers.WhyProbe:
 				case e.Retry:
 					p.retries++
 				default:

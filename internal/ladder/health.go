@@ -18,8 +18,10 @@ type health struct {
 	unproven bool
 	// opened is when the route opened last, as far as is known.
 	opened time.Time
-	// probing says that a job of this process probes the route.
+	// probing says that a job of this process probes the route, and offered
+	// when a job was last let in to do so.
 	probing bool
+	offered time.Time
 }
 
 // look gathers the state of a route now, and notes when it went down.
@@ -44,7 +46,7 @@ func (e *Executor) look(model int, now time.Time) tiers.Route {
 			h.opened = r.Gate.Until
 		}
 	}
-	r.DownSince = h.downSince
+	r.DownSince, r.Unproven = h.downSince, h.unproven
 	h.mu.Unlock()
 	if outage {
 		e.config.Limits.Restart(r.Name(), now)
@@ -87,17 +89,33 @@ func (e *Executor) Pace() tiers.Pace {
 	for i := range e.config.Models {
 		r := e.look(i, now)
 		calls := e.config.Limits.Carries(r.Name(), tiers.PoolProd, now) + e.config.Limits.Carries(r.Name(), tiers.PoolEval, now)
-		if e.isUnproven(i) {
-			calls = min(calls, 1) // the probe
+		if shut := r.Gate.Closed(now) || r.BreakerUntil.After(now); !shut {
+			calls = e.health[i].lets(calls, now)
 		}
 		all = append(all, tiers.Carrying{Route: r, Calls: calls})
 	}
 	return e.config.Policy.PaceOf(all, now)
 }
 
-func (e *Executor) isUnproven(model int) bool {
-	h := e.health[model]
+// offerEvery is how often a job is let in to probe a route at least. Not every
+// job does: a patient one only looks at tier 2.
+const offerEvery = 5 * time.Second
+
+// lets is how many calls an open route lets in: all that it carries, or the
+// one that probes it.
+func (h *health) lets(calls int, now time.Time) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.unproven
+	if !h.unproven {
+		return calls
+	}
+	if !h.probing && now.Sub(h.offered) < max(offerEvery, rarer(now.Sub(h.downSince))) {
+		return 0
+	}
+	h.offered = now
+	return min(calls, 1)
 }
+
+// rarer is how far apart the looks at a route are that has been down for so
+// long: a twentieth of that, up to five minutes.
+func rarer(down time.Duration) time.Duration { return min(down/20, maxProbeLease) }

@@ -34,8 +34,9 @@ type probeLease struct {
 }
 
 // probe asks whether a job may call the route. On a route that works it may.
-// One that was down is probed by one job of the whole fleet at a time: ended
-// tells what came of it and must be called. Not ok means to look again later.
+// One that was down is probed by one job of the whole fleet at a time: then
+// ended is not nil, tells what came of it and must be called. Not ok means to
+// look again later.
 func (e *Executor) probe(ctx context.Context, model int, timeout time.Duration) (ended func(tiers.Verdict), ok bool) {
 	h := e.health[model]
 	h.mu.Lock()
@@ -44,7 +45,7 @@ func (e *Executor) probe(ctx context.Context, model int, timeout time.Duration) 
 	h.mu.Unlock()
 	switch {
 	case !unproven:
-		return func(tiers.Verdict) {}, true
+		return nil, true
 	case probing:
 		return nil, false
 	}
@@ -54,7 +55,7 @@ func (e *Executor) probe(ctx context.Context, model int, timeout time.Duration) 
 	}
 	if !leased {
 		e.stopProbing(model)
-		return func(tiers.Verdict) {}, passed
+		return nil, passed
 	}
 	return func(v tiers.Verdict) { e.probed(ctx, model, v) }, true
 }
@@ -121,10 +122,7 @@ func (e *Executor) probed(ctx context.Context, model int, v tiers.Verdict) {
 		lease.PassedAt = now
 		e.works(model)
 	case v.Effect == tiers.EffectFailure || v.Effect == tiers.EffectOpen:
-		lease.Until = e.look(model, now).Gate.Until
-		if again := now.Add(probeEvery); again.After(lease.Until) {
-			lease.Until = again
-		}
+		lease.Until = now.Add(e.stayShut(model, v, now))
 	}
 	e.stopProbing(model)
 	if v.Effect != tiers.EffectNeutral || v.OK() {
@@ -142,9 +140,24 @@ func (e *Executor) probed(ctx context.Context, model int, v tiers.Verdict) {
 	}
 }
 
+// stayShut closes the gate of a route whose probe failed, for all processes,
+// and answers for how long: the longer it has been down, the rarer the probes.
+func (e *Executor) stayShut(model int, v tiers.Verdict, now time.Time) time.Duration {
+	r := e.look(model, now)
+	wait := max(probeEvery, r.Gate.Until.Sub(now))
+	if !r.DownSince.IsZero() {
+		wait = max(wait, rarer(now.Sub(r.DownSince)))
+	}
+	gate := tiers.Gate{Name: r.Name(), Until: now.Add(wait), Reason: v.Class}
+	if e.config.Gates.Close(gate, now) {
+		e.config.Events.gateClosed(gate)
+	}
+	return wait
+}
+
 const (
 	// probeEvery is for how long the fleet stays away after a probe failed: as
-	// long as an open breaker waits.
+	// long as an open breaker waits, and longer after a long outage.
 	probeEvery = 30 * time.Second
 	// tellWithin bounds the writing of a probe's result.
 	tellWithin = 2 * time.Second

@@ -55,22 +55,52 @@ func (l *ladder) start(tier int, route Route, rows []jobs.Attempt) Step {
 	if call.RaiseTokens {
 		call.Reserve = call.Reserve.Add(route.Estimate) // twice the room: at most twice the price
 	}
-	if step, granted := l.granted(call, rows); !granted {
+	if step, granted := l.granted(call, route, rows); !granted {
 		return step
 	}
 	return call
 }
 
-// granted asks for the call if it is a retry. A refusal leaves the tier.
-func (l *ladder) granted(call Step, rows []jobs.Attempt) (Step, bool) {
-	if len(rows) == 0 {
+// granted asks for the call if it is a retry. A refusal leaves the tier, or
+// waits for the budget to fill. A probe needs no grant: the fleet makes one at
+// a time, and those whose retries were refused have the most use for it.
+func (l *ladder) granted(call Step, route Route, rows []jobs.Attempt) (Step, bool) {
+	if len(rows) == 0 || route.Unproven {
 		return Step{}, true
 	}
 	last := rows[len(rows)-1]
-	if l.in.Grant.After == last.N && !l.in.Grant.Given {
-		return l.skip(call.Tier, WhyRetryBudget), false
+	if l.in.Grant.After != last.N || l.in.Grant.Given {
+		return l.ask(call, last.N, l.rule(last, true).Cost)
 	}
-	return l.ask(call, last.N, l.rule(last, true).Cost)
+	if park, waits := l.awaitBudget(call, last); waits {
+		return park, false
+	}
+	return l.skip(call.Tier, WhyRetryBudget), false
+}
+
+// budgetWait is the shortest wait for a retry budget to fill.
+const budgetWait = 30 * time.Second
+
+// awaitBudget parks a job whose retry on the primary was refused, as long as
+// its lane is patient and unless tier 2 can answer now: when many jobs fail at
+// once the budget pays for few of them, and the others need no person yet.
+func (l *ladder) awaitBudget(call Step, last jobs.Attempt) (Step, bool) {
+	now := l.in.Now
+	if call.Tier != 1 {
+		return Step{}, false
+	}
+	limit := l.latest(1).Add(-l.margin)
+	if !l.patient() {
+		if below, possible := l.readyBelow(); l.lane <= jobs.Interactive || possible && !below.After(now) {
+			return Step{}, false
+		}
+		limit = earlier(limit, last.EndedAt.Add(l.policy.Patience[l.lane]))
+	}
+	if !now.Add(l.policy.MaxSleep).Before(limit) {
+		return Step{}, false
+	}
+	wait := max(budgetWait, min(now.Sub(last.EndedAt), l.away))
+	return Step{Kind: StepPark, Tier: 1, Until: earlier(now.Add(wait), limit), Why: WhyRetryBudget}, true
 }
 
 // await decides how to wait for a route: in the slot, parked, or not at all
@@ -97,26 +127,26 @@ func (l *ladder) await(tier int, route Route, ready time.Time, rows []jobs.Attem
 	}
 	if !ready.After(until) { // the call will follow: ask before sleeping for it
 		call := Step{Tier: tier, Provider: route.Provider, Model: route.Model, Reserve: route.Estimate}
-		if step, granted := l.granted(call, rows); !granted {
+		if step, granted := l.granted(call, route, rows); !granted {
 			return step
 		}
 	}
 	return wait
 }
 
-// maxAway bounds by how much a park goes beyond the time at which its route
-// may open.
-const maxAway = 15 * time.Minute
+// awayShare is the part of a job's time that it may stay away in one go: an
+// hour of a day.
+const awayShare = 24
 
 // stayAway lengthens a park until a time at which the route may open. A route
 // that has been down for long will likely close again, and each look costs a
-// loan: so a job stays away for half as long again as the outage has lasted,
-// as far as it would only wait. It still comes back when it must switch.
+// loan: so a job stays away for as long again as the outage has lasted, as far
+// as it would only wait. It still comes back when it must switch.
 func (l *ladder) stayAway(tier int, route Route, until, switches time.Time) time.Time {
 	if route.DownSince.IsZero() || route.onlyBusy(l.in.Now) || until.Before(route.open()) {
 		return until // the job's own wait, or the next tier's turn
 	}
-	away := l.in.Now.Add(min(l.in.Now.Sub(route.DownSince)/2, maxAway))
+	away := l.in.Now.Add(min(l.in.Now.Sub(route.DownSince), l.away))
 	if _, below := l.readyBelow(); tier == 1 && below {
 		away = earlier(away, switches)
 	}

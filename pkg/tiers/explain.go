@@ -201,6 +201,7 @@ var whyPhrases = map[string]string{
 	WhyResidency:    "the job's data must stay elsewhere",
 	WhyBusy:         "our own limits left no room",
 	WhyTenantCost:   "the tenant's money for today is spent",
+	WhyProbe:        "it was asked whether it works again",
 	WhyStale:        "an earlier answer past its time",
 	ReviewNeedsOCR:  "the document is only pictures",
 

@@ -71,6 +71,8 @@ type Route struct {
 	// DownSince is when the route stopped working; zero while it works. The
 	// longer it has been down, the longer parked jobs stay away.
 	DownSince time.Time
+	// Unproven is true when a call on the route would be the fleet's probe.
+	Unproven bool
 }
 
 // open is when neither gate nor breaker nor our own limits keep calls away.

@@ -39,6 +39,7 @@ type ladder struct {
 	tail       time.Duration // rules and commit
 	minAttempt time.Duration
 	margin     time.Duration // a job with less time to wait is nearly due
+	away       time.Duration // the longest that a park goes beyond its reason
 }
 
 func newLadder(in Input) *ladder {
@@ -51,6 +52,7 @@ func newLadder(in Input) *ladder {
 		tail:       min(p.RulesTimeout+p.Commit, span/5),
 		minAttempt: min(p.MinAttempt, span/10),
 		margin:     min(dueMargin, span/5),
+		away:       span / awayShare,
 	}
 }
 
@@ -153,6 +155,8 @@ func (l *ladder) rule(a jobs.Attempt, last bool) Rule {
 	switch {
 	case a.Outcome != jobs.AttemptError, last && rule.Action == ActRepair && !l.holds(a):
 		return RuleOf(ClassLost)
+	case a.Why == WhyProbe:
+		rule.Cost = 0
 	case a.Why == WhyNoRetry:
 		rule.Action, rule.RetryMax = ActSwitch, 0
 	case a.Why == WhyRetryAllowed:

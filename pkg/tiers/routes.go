@@ -86,6 +86,9 @@ func (l *ladder) spentOn(r Route, rows []jobs.Attempt) jobs.Class {
 			return rule.Class
 		default:
 		}
+		if a.Why == WhyProbe {
+			continue
+		}
 		key := rule.Share
 		if key == "" {
 			key = string(rule.Class)

@@ -61,7 +61,11 @@ func (p Policy) Close(ledger []jobs.Attempt, row jobs.Attempt, s Signal, v Verdi
 	p, jitter = p.WithDefaults(), min(max(jitter, 0), 1)
 	v = p.settled(ledger, row, v)
 	row.EndedAt = jobs.Stamp(now)
+	probe := row.Why == WhyProbe && v.Why == "" && !v.OK()
 	row.Outcome, row.Class, row.Why = jobs.AttemptError, v.Class, v.Why
+	if probe {
+		row.Why = WhyProbe
+	}
 	row.Status, row.ServedModel, row.Usage, row.Billed = s.Status, s.ServedModel, used(row.Usage, s, v), v.Billed
 	switch {
 	case v.OK():

@@ -35,6 +35,10 @@ const (
 	// WhyStale: the answer comes from the cache and is past its time.
 	WhyStale = "stale_cache"
 
+	// WhyProbe: the call was the fleet's probe of a route that was down. That
+	// it failed burns none of the job's tries of a class and no retry budget;
+	// it still counts as one of the tier's calls.
+	WhyProbe = "probe"
 	// WhyNoRetry: the server forbade a retry.
 	WhyNoRetry = "server_says_no_retry"
 	// WhyRetryAllowed: the server allowed a retry that the table has not.
