@@ -23,7 +23,7 @@ func (s *process) newOperations() (*operations.Operations, error) {
 func (s *process) operationEvents() operations.Events {
 	return operations.Events{
 		Changed: func(o operations.Operation) {
-			s.Log.Info().Str("operation", string(o.ID)).Str("action", string(o.Action)).Str("state", string(o.State)).Str("why", o.Why).
+			s.Log.Info().Str("operation", string(o.ID)).Str("action", string(o.Action)).Str("state", string(o.State)).Str("by", o.StateBy).Str("why", o.Why).
 				Int("selected", o.Selection.Selected).Int("applied", o.Progress.Applied).Int("failed", o.Progress.Failed).Msg("operation")
 		},
 		Worked: func(o operations.Operation, result operations.Result, _ string) {

@@ -47,7 +47,7 @@ func (s *process) tenantEvents() tenants.Events {
 			if s.tenants == nil {
 				level = zerolog.DebugLevel // all are read at start
 			}
-			s.Log.WithLevel(level).Str("tenant", t.Name).Int64("version", t.Version).Int("weight", t.Weight).Int("max_running", t.MaxRunning).
+			s.Log.WithLevel(level).Str("tenant", t.Name).Str("by", t.UpdatedBy).Int64("version", t.Version).Int("weight", t.Weight).Int("max_running", t.MaxRunning).
 				Int("max_queued", t.MaxQueued).Bool("paused", t.Pause != nil).Bool("edited", t.Edited).Msg("tenant")
 		},
 		Deleted: func(name string) { s.Log.Info().Str("tenant", name).Msg("tenant removed") },
