@@ -37,6 +37,7 @@ const (
 // setup says what a stack is made of. The zero value is one process with four
 // slots.
 type setup struct {
+	seed      uint64
 	processes int
 	slots     int
 	rules     []modelsim.Rule
@@ -54,17 +55,39 @@ type stack struct {
 	sim     *modelsim.Server
 	engine  *memjobs.Engine
 	gates   []*tiers.Gates
-	stop    context.CancelFunc
 	running sync.WaitGroup
 }
 
-// run starts a stack in a bubble, hands it to f and ends it.
+// run starts a stack in a bubble of its own, hands it to f and ends it. It lets
+// other tests run beside it.
 func run(t *testing.T, s setup, f func(t *testing.T, s *stack)) {
 	t.Helper()
 	t.Parallel()
+	bubble(t, s, f)
+}
+
+// bubble is run for tests that stay alone.
+func bubble(t *testing.T, s setup, f func(t *testing.T, s *stack)) {
+	t.Helper()
+	bare(t, s, func(t *testing.T, st *stack, at *modelsim.Endpoint) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer st.running.Wait()
+		defer stop()
+		st.running.Go(func() { st.sweep(ctx) })
+		for n := range max(s.processes, 1) {
+			st.gates = append(st.gates, &tiers.Gates{})
+			st.process(ctx, n, s, at)
+		}
+		f(t, st)
+	})
+}
+
+// bare starts an engine and the provider in a bubble, and no worker.
+func bare(t *testing.T, s setup, f func(t *testing.T, s *stack, at *modelsim.Endpoint)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		sim := modelsim.New(modelsim.Config{
-			Seed: 1, Rules: s.rules, APIKeys: s.keys,
+			Seed: s.seed, Rules: s.rules, APIKeys: s.keys,
 			Models: []modelsim.Model{
 				{Name: large, InputPrice: 2_000_000, OutputPrice: 8_000_000, Latency: 400 * time.Millisecond},
 				{Name: small, InputPrice: 200_000, OutputPrice: 800_000, Latency: 200 * time.Millisecond},
@@ -77,15 +100,7 @@ func run(t *testing.T, s setup, f func(t *testing.T, s *stack)) {
 			t.Fatal(err)
 		}
 		defer func() { _ = engine.Close() }()
-		ctx, stop := context.WithCancel(t.Context())
-		st := &stack{t: t, sim: sim, engine: engine, stop: stop}
-		defer st.finish()
-		st.running.Go(func() { st.sweep(ctx) })
-		for n := range max(s.processes, 1) {
-			st.gates = append(st.gates, &tiers.Gates{})
-			st.process(ctx, n, s, at)
-		}
-		f(t, st)
+		f(t, &stack{t: t, sim: sim, engine: engine}, at)
 	})
 }
 
@@ -181,11 +196,6 @@ func (s *stack) sweep(ctx context.Context) {
 			s.t.Error(err)
 		}
 	}
-}
-
-func (s *stack) finish() {
-	s.stop()
-	s.running.Wait()
 }
 
 // plain reads every document as one page of text.
