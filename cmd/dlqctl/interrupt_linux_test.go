@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,65 @@ func TestAnInterruptEndsTheWaitForStdin(t *testing.T) {
 		shown, err := answering(cmd, "Ctrl-D ends them.", "\x03")
 		if code := cmd.ProcessState.ExitCode(); err != nil || code != exitInterrupted {
 			t.Errorf("%v: code %d, error %v\n%s", args, code, err, shown)
+		}
+	}
+}
+
+// TestAnInterruptLeavesAnOperationRunning interrupts while the operation is
+// watched.
+func TestAnInterruptLeavesAnOperationRunning(t *testing.T) {
+	t.Parallel()
+	watched := make(chan struct{})
+	looks, others := 0, []string{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if looks++; r.Method != http.MethodGet {
+			others = append(others, r.URL.Path)
+		} else if looks == 4 {
+			close(watched)
+		}
+		_, _ = io.WriteString(w, `{"id":"op_1","state":"running","action":"requeue","selection":{"matched":9,"selected":9},"counts":{"total":9}}`)
+	}))
+	t.Cleanup(srv.Close)
+	cmd := program(t, srv.URL, "requeue", "--class", "rate", "-y")
+	var out, messages bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &messages
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-watched
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the code tells
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(messages.String(), "Watch it with dlqctl ops watch op_1") {
+		t.Errorf("code %d\n%s%s", code, out.String(), messages.String())
+	}
+	srv.Close()
+	if want := []string{"/v1/operations", "/v1/operations/op_1/start"}; !slices.Equal(others, want) {
+		t.Errorf("the server was told %v, want %v", others, want)
+	}
+}
+
+// TestADraftIsDroppedUnlessSomebodyAgrees looks at the operations that are left.
+func TestADraftIsDroppedUnlessSomebodyAgrees(t *testing.T) {
+	t.Parallel()
+	s := newSluice(t)
+	s.corrupt(client.Options{})
+	s.corrupt(client.Options{})
+	for typed, want := range map[string]int{"n\n": exitUnconfirmed, "\x04": exitUnconfirmed, "\x03": exitInterrupted} {
+		cmd := program(t, s.url, "requeue", "--class", "corrupt")
+		shown, err := answering(cmd, "Requeue 2 jobs? [y/N] ", typed)
+		if code := cmd.ProcessState.ExitCode(); err != nil || code != want {
+			t.Errorf("typed %q: code %d, want %d, error %v\n%s", typed, code, want, err, shown)
+		}
+	}
+	list, err := s.client(operatorKey).Operations(t.Context(), "", client.Page{})
+	if err != nil || len(list.Data) != 3 {
+		t.Fatalf("%d operations, error %v", len(list.Data), err)
+	}
+	for _, op := range list.Data {
+		if op.State != client.OperationCancelled || op.Counts.Done != 0 {
+			t.Errorf("operation %+v is left", op)
 		}
 	}
 }

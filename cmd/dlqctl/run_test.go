@@ -30,7 +30,7 @@ func dlqctl(t *testing.T, url string, tty bool, args ...string) result {
 	t.Helper()
 	var out, err bytes.Buffer
 	inv := invocation{
-		args: args, now: morning, patience: time.Minute, stdin: strings.NewReader(""), stdout: &out, stderr: &err,
+		args: args, now: morning, patience: time.Minute, pulse: 10 * time.Millisecond, stdin: strings.NewReader(""), stdout: &out, stderr: &err,
 		stdoutTTY: tty, stderrTTY: tty,
 		env: func(name string) string {
 			return map[string]string{"SLUICE_SERVER": url, "SLUICE_API_KEY": operatorKey}[name]
@@ -80,6 +80,77 @@ func evilJSON(t *testing.T) string {
 	// problem at once.
 	all := `{"data":[` + job + `],"job":` + job + `,"attempts":` + attempts + `,"history":` + history + `,"summary":S,"version":S,` + problem + `,` + job[1:]
 	return strings.ReplaceAll(strings.Replace(all, `"version":S,`, ``, 1), "S", s)
+}
+
+// evilOf is evil in each text of an answer about tenants, operations or groups.
+func evilOf(t *testing.T, what string) string {
+	t.Helper()
+	text, err := json.Marshal(evil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := map[string]string{
+		"tenants": `"name":"acme","weight":1,"lanes":[S],"updated_by":S,"pause":{"reason":S,"by":S,"refuse_intake":true,"until":"2026-11-22T12:00:00Z"},"max_running":-5,"bytes_per_second":9000`,
+		"ops": `"id":"op_1","state":S,"action":S,"why":S,"tenant":S,"by":S,"state_by":S,"driver":S,"reason":S,"lane":S,"deadline":S,"rate":1e-9,"stop_if":{"failure_rate":1e300},
+		 "filter":{"state":[S],"tenant":S,"lane":[S],"schema":S,"class":[S],"provider":S,"reason":[S],"batch":S,"labels":{S:S}},
+		 "selection":{"matched":9,"selected":2,"skipped":{S:7},"by":{"class":{S:1},"state":{S:-1}},"sample":[{"job":S}],"est_duration_s":1e300},
+		 "counts":{"total":-3,"done":9,"failed":5,"failed_by":{S:5}}`,
+		"groups": `"fingerprint":S,"state":S,"class":S,"provider":S,"schema":S,"count":-1,"sample":"job_1"`,
+		"audit":  `"n":1,"job":"job_1","result":S,"why":S,"state":S`,
+	}[what]
+	all := `{"operation":"op_1","next_cursor":S,"data":[{` + item + `}],` + item + `}`
+	if what == "groups" || what == "audit" {
+		all = `{"operation":"op_1","truncated":true,"data":[{` + item + `}]}`
+	}
+	return strings.ReplaceAll(all, "S", string(text))
+}
+
+func TestTextsAboutTenantsAndOperationsAreNoOrdersEither(t *testing.T) {
+	t.Parallel()
+	for what, lines := range map[string][]string{
+		"tenants": {"tenants ls -n 1", "tenants show acme", "tenants set acme --weight 2", "tenants pause acme", "__complete tenants show a"},
+		"ops": {
+			"ops ls -n 1", "ops show op_1", "ops watch op_1", "ops start op_1", "requeue --class x -y", "requeue --class x", "requeue --class x --dry-run",
+			"__complete ops show op",
+		},
+		"groups": {"groups", "__complete ls --class x", "__complete ls --provider x"},
+		"audit":  {"ops audit op_1", "ops audit op_1 --failed"},
+	} {
+		body := evilOf(t, what)
+		if !json.Valid([]byte(body)) {
+			t.Fatalf("the test's own JSON is broken: %s", body)
+		}
+		url := hostile(t, "application/json", body, http.StatusOK)
+		for _, line := range lines {
+			for _, format := range []string{"", " -o table", " -o json", " -o tsv", " -o name"} {
+				for _, tty := range []bool{true, false} {
+					if strings.HasPrefix(line, "__") && format != "" {
+						continue
+					}
+					checkSafe(t, url, tty, line+format)
+				}
+			}
+		}
+	}
+}
+
+// checkSafe reports what of an output a terminal would obey.
+func checkSafe(t *testing.T, url string, tty bool, line string) {
+	t.Helper()
+	r := dlqctl(t, url, tty, strings.Fields(line)...)
+	plain := strings.NewReplacer(
+		"\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[36m", "",
+	).Replace(r.out)
+	messages := strings.ReplaceAll(strings.ReplaceAll(r.err, "\x1b[K", ""), "\r", "")
+	if found := unsafe(plain + messages); len(found) > 0 {
+		t.Errorf("%s (terminal %t, %d) wrote %q\n%q%q", line, tty, r.code, found, r.out, r.err)
+	}
+	if strings.Contains(line, "-o tsv") && !strings.Contains(line, "show") && strings.Count(r.out, "\n") > 1 {
+		t.Errorf("%s: a text broke a line:\n%s", line, r.out)
+	}
+	if strings.Contains(r.err, "panic") || strings.Contains(r.out, "NaN") {
+		t.Errorf("%s: %s%s", line, r.out, r.err)
+	}
 }
 
 // unsafe finds what a terminal would obey.
