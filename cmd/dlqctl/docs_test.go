@@ -43,6 +43,15 @@ func TestThePageNamesEveryCommandFlagAndExitCode(t *testing.T) {
 			t.Errorf("the page names %s, which is no flag", flag)
 		}
 	}
+	for _, other := range []string{"../../docs/operations.md", "../../README.md"} {
+		text, err := os.ReadFile(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, called := range regexp.MustCompile(`(?m)^(?:bin/)?dlqctl ([^|#\n]+)`).FindAllStringSubmatch(string(text), -1) {
+			checkCall(t, root, strings.Fields(called[1]))
+		}
+	}
 	codes := regexp.MustCompile(`(?m)^  (\d+) `).FindAllStringSubmatch(exitCodesTopic().Long, -1)
 	if len(codes) != 10 {
 		t.Errorf("the help names %d exit codes", len(codes))

@@ -370,3 +370,26 @@ func TestAFullDiskIsAnError(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, fmt.Errorf("write: no space left on device") }
+
+func TestListsOfOtherThingsDistrustTheirPages(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"the same again": `{"data":[{"name":"a"}],"next_cursor":"again"}`, "empty": `{"data":[],"next_cursor":"x"}`, "too many": `{"data":[{"name":"a"},{"name":"b"}]}`,
+	} {
+		r := dlqctl(t, hostile(t, "application/json", answer, http.StatusOK), false, "tenants", "ls", "-n", "1", "--cursor", "again")
+		if r.code != exitError || r.out != "" || !strings.Contains(r.err, "the server") {
+			t.Errorf("%s: code %d: %q %q", name, r.code, r.out, r.err)
+		}
+	}
+}
+
+func TestNoSuggestionHoldsWordsThatAShellWouldObey(t *testing.T) {
+	t.Parallel()
+	for _, group := range []string{`"class":"a;reboot"`, `"class":"rate","provider":"$(reboot)"`, `"class":""`, `"class":"two words","state":"in_review"`} {
+		url := hostile(t, "application/json", `{"data":[{"state":"failed","sample":"job_1",`+group+`}]}`, http.StatusOK)
+		r := dlqctl(t, url, true, "groups")
+		if _, next, _ := strings.Cut(r.err, "Next:"); r.code != exitOK || next == "" || strings.Contains(next, "reboot") || strings.Contains(next, "--class") || strings.Contains(next, "words") {
+			t.Errorf("%s: code %d: %q", group, r.code, r.err)
+		}
+	}
+}
