@@ -33,9 +33,16 @@ func (b *boots) connected(ctx context.Context, c *redis.Conn) error {
 	if err != nil {
 		return unavailable(err)
 	}
-	run := infoFields(info)["run_id"]
+	about := infoFields(info)
+	if about["redis_mode"] == "sentinel" {
+		return nil // asked for the primary, and for nothing else
+	}
+	run := about["run_id"]
 	if run == "" {
 		return fmt.Errorf("%w: the server does not name its run", jobs.ErrUnavailable)
+	}
+	if err := b.scripts.load(ctx, c); err != nil {
+		return unavailable(err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

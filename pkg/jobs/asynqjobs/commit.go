@@ -206,8 +206,11 @@ func (e *Engine) move(
 			first = nil // the guess may be wrong
 			continue
 		}
-		if err != nil || !changed {
-			return before, err
+		if err != nil {
+			return jobs.Job{}, err
+		}
+		if !changed {
+			return before, nil
 		}
 		first = nil
 		ch.before = before

@@ -1,6 +1,7 @@
 package asynqjobs
 
 import (
+	"context"
 	"embed"
 	"strings"
 
@@ -51,4 +52,17 @@ func newScripts() scripts {
 		tick:     plain("tick"),
 		stats:    plain("stats"),
 	}
+}
+
+// load tells the server all scripts, so that calls need only name them.
+func (s *scripts) load(ctx context.Context, c *redis.Conn) error {
+	_, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, one := range []*redis.Script{
+			s.accept, s.lend, s.leave, s.attempts, s.extend, s.commit, s.record, s.remove, s.tenants, s.boot, s.tick, s.stats,
+		} {
+			one.Load(ctx, p)
+		}
+		return nil
+	})
+	return err
 }
