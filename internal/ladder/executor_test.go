@@ -66,7 +66,9 @@ type script struct {
 	// answers are given in order, whatever the model; the last one repeats.
 	answers []func(ctx context.Context) extract.Answer
 	rules   extract.RulesAnswer
+	mu      sync.Mutex
 	calls   []string // "model kind", in order
+	lenient bool     // several jobs share the script, so open rows say nothing
 }
 
 func (s *script) Tokens(maxOutput int) int { return 100 + maxOutput }
@@ -84,16 +86,20 @@ func (s *script) Repair(ctx context.Context, model int, wrong extract.Answer) ex
 
 func (s *script) answer(ctx context.Context, what string) extract.Answer {
 	open := 0
+	s.store.mu.Lock()
 	for _, row := range s.store.rows {
 		if row.Open() {
 			open++
 		}
 	}
-	if open != 1 {
+	s.store.mu.Unlock()
+	if open != 1 && !s.lenient {
 		s.t.Errorf("%s leaves with %d open rows in the ledger, want 1", what, open)
 	}
+	s.mu.Lock()
 	f := s.answers[min(len(s.calls), len(s.answers)-1)]
 	s.calls = append(s.calls, what)
+	s.mu.Unlock()
 	return f(ctx)
 }
 
@@ -191,6 +197,7 @@ func (r *rig) run(ctx context.Context, t *testing.T, l jobs.Loan, h worker.Holdi
 
 func (r *rig) settle(t *testing.T, l jobs.Loan) jobs.Outcome {
 	t.Helper()
+	r.store.rows = nil
 	o, err := r.run(t.Context(), t, l, firm(true))
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 // value knows no rates and starts without a bound that matters.
 type LimitPolicy struct {
 	// Concurrency is how many calls may be under way at once; 0 leaves that to
-	// the slots of the workers.
+	// the slots of the workers. Each process and pool may make at least one.
 	Concurrency int
 	// RequestsPerMinute and TokensPerMinute are the provider's rates; 0 means
 	// that there is none or that it is not known.
