@@ -63,6 +63,9 @@ type Problem struct {
 	ETASeconds *float64 `json:"eta_s,omitempty"`
 	// State is the job's state, where it is the cause.
 	State jobs.State `json:"state,omitempty"`
+	// Pause says why and until when the tenant is paused, where that is the
+	// cause; only its Reason and Until are set.
+	Pause *TenantPause `json:"pause,omitempty"`
 	// Errors names the places of the request at fault.
 	Errors      []Violation `json:"errors,omitempty"`
 	Suggestions []string    `json:"suggestions,omitempty"`

@@ -32,7 +32,7 @@ func TestAProblemTellsWhatTheServerSaid(t *testing.T) {
 	t.Parallel()
 	w, c := newWire(t, http.StatusUnprocessableEntity, `{"type":"urn:sluice:problem:invalid_data","title":"The data does not fit","status":200,
 	 "detail":"See below.","code":"invalid_data","retryable":false,"request_id":"req_A","state":"in_review","eta_s":4.5,
-	 "errors":[{"pointer":"/data/total","reason":"must be a number"}],"suggestions":["mend it"],"shiny":true}`)
+	 "errors":[{"pointer":"/data/total","reason":"must be a number"}],"suggestions":["mend it"],"pause":{"reason":"bill","until":"2026-11-22T12:00:00Z"},"shiny":true}`)
 	w.header["Content-Type"] = "application/problem+json; charset=utf-8"
 	p, ok := errors.AsType[*client.Problem](get(t, c))
 	if !ok {
@@ -42,6 +42,7 @@ func TestAProblemTellsWhatTheServerSaid(t *testing.T) {
 	want := &client.Problem{
 		Status: 422, Code: "invalid_data", Title: "The data does not fit", Detail: "See below.", RequestID: "req_A", State: jobs.InReview, ETASeconds: &eta,
 		Errors: []client.Violation{{Pointer: "/data/total", Reason: "must be a number"}}, Suggestions: []string{"mend it"},
+		Pause: &client.TenantPause{Reason: "bill", Until: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
