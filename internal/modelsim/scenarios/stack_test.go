@@ -43,6 +43,7 @@ type setup struct {
 	rules     []modelsim.Rule
 	keys      []string // that the provider lets in; both routes send "key"
 	window    int      // of the small model, in the ladder's eyes
+	tpm       int      // tokens per minute of the large model, at both ends
 	policy    tiers.Policy
 	// cold leaves the retry budgets as they are at the start of a process;
 	// else they are full, as after a hundred good calls.
@@ -89,7 +90,7 @@ func bare(t *testing.T, s setup, f func(t *testing.T, s *stack, at *modelsim.End
 		sim := modelsim.New(modelsim.Config{
 			Seed: s.seed, Rules: s.rules, APIKeys: s.keys,
 			Models: []modelsim.Model{
-				{Name: large, InputPrice: 2_000_000, OutputPrice: 8_000_000, Latency: 400 * time.Millisecond},
+				{Name: large, InputPrice: 2_000_000, OutputPrice: 8_000_000, Latency: 400 * time.Millisecond, TokensPerMinute: s.tpm},
 				{Name: small, InputPrice: 200_000, OutputPrice: 800_000, Latency: 200 * time.Millisecond},
 			},
 		})
@@ -127,7 +128,7 @@ func (s *stack) process(ctx context.Context, n int, from setup, at *modelsim.End
 			return extractor.Prepare(spec, text)
 		},
 		Models: []ladder.Model{
-			{Tier: 1, Provider: "near", Model: large, Window: 100_000, MaxOutput: 300, InputUSD: 2, OutputUSD: 8},
+			{Tier: 1, Provider: "near", Model: large, Window: 100_000, MaxOutput: 300, InputUSD: 2, OutputUSD: 8, Limits: tiers.LimitPolicy{TokensPerMinute: from.tpm}},
 			{Tier: 2, Provider: "far", Model: small, Window: window, MaxOutput: 300, InputUSD: 0.2, OutputUSD: 0.8},
 		},
 		Events: ladder.Events{GateClosed: func(g tiers.Gate) { s.push(n, g) }},

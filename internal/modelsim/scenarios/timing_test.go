@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func TestNobodyCallsARouteBeforeItsRetryAfter(t *testing.T) {
 		}
 		time.Sleep(500 * time.Millisecond) // the answer is back, and the others know of it
 		for n := range 20 {
-			ids = append(ids, s.submitAs(jobs.ID("late_"+string(rune('a'+n))), job{text: hard(n), lane: jobs.Standard}))
+			ids = append(ids, s.submitAs(jobs.ID(fmt.Sprintf("late_%02d", n)), job{text: hard(n), lane: jobs.Standard}))
 		}
 		for _, id := range ids {
 			if j, _ := s.settled(id); j.State != jobs.Succeeded || j.Tier != 1 {
