@@ -39,6 +39,8 @@ type Config struct {
 	// a URL turns its tier off.
 	Primary  Route `koanf:"primary"`
 	Fallback Route `koanf:"fallback"`
+	Tiers    Tiers `koanf:"tiers"`
+	Cache    Cache `koanf:"cache"`
 	// ModelAPIKey is the key of every route that names none of its own.
 	ModelAPIKey     Secret   `koanf:"model_api_key"`
 	ModelAPIKeyFile string   `koanf:"model_api_key_file"`
@@ -118,6 +120,17 @@ type Route struct {
 	// dollars; 0 leaves cost unknown.
 	InputUSD  float64 `koanf:"input_usd"`
 	OutputUSD float64 `koanf:"output_usd"`
+	// Regions are where the route works on data, as "eu,us". A job with the
+	// label residency goes only to routes with its region.
+	Regions string `koanf:"regions"`
+	// Concurrency is how many calls of all processes may be under way at once;
+	// RequestsPerMinute and TokensPerMinute are the provider's rates. 0 is no
+	// limit.
+	Concurrency       int `koanf:"concurrency"`
+	RequestsPerMinute int `koanf:"requests_per_minute"`
+	TokensPerMinute   int `koanf:"tokens_per_minute"`
+	// EvalShare is the part of these that the batch lane gets: 0.25.
+	EvalShare float64 `koanf:"eval_share"`
 }
 
 // The wire formats of routes.
@@ -195,6 +208,7 @@ func defaults() map[string]any {
 		"redis.replica_wait":  "1s",
 		"document.timeout":    "20s",
 		"document.max_pages":  100,
+		"cache.max_bytes":     64 << 20,
 		"primary.window":      128000,
 		"primary.max_output":  4096,
 		"fallback.window":     128000,

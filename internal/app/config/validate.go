@@ -39,7 +39,7 @@ func (c Config) validate() error {
 		problems = append(problems, errors.New("nats.url and nats.listen are both set: with a URL no server runs in this process"))
 	}
 	problems = append(problems, c.validateEngine(), c.Primary.validate("primary"), c.Fallback.validate("fallback"))
-	problems = append(problems, c.validateTenants(), c.Retention.validate())
+	problems = append(problems, c.validateTenants(), c.Retention.validate(), c.Tiers.validate(), c.Cache.validate())
 	return errors.Join(problems...)
 }
 
@@ -70,6 +70,9 @@ func (r Route) validate(name string) error {
 	)
 	if r.InputUSD < 0 || r.OutputUSD < 0 {
 		problems = append(problems, fmt.Errorf("%s: a price must not be negative", name))
+	}
+	if err := r.Limits().Validate(); err != nil {
+		problems = append(problems, fmt.Errorf("%s: %w", name, err))
 	}
 	return errors.Join(problems...)
 }
