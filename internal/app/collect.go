@@ -14,20 +14,24 @@ func (m *Metrics) RegisterRoutes(routes func() []ladder.RouteState) {
 		routes:  routes,
 		gate:    prometheus.NewDesc("sluice_gate_closed_seconds", "Seconds until the route's gate opens; 0 while it is open.", []string{"route"}, nil),
 		breaker: prometheus.NewDesc("sluice_breaker_open", "1 while the route's breaker is open in this process.", []string{"route"}, nil),
+		down:    prometheus.NewDesc("sluice_route_down_for_seconds", "Seconds since the route stopped working, as this process knows it; 0 while it works.", []string{"route"}, nil),
 		budget:  prometheus.NewDesc("sluice_retry_budget_units", "Retries that the route has left in this process.", []string{"route", "pool"}, nil),
+		money:   prometheus.NewDesc("sluice_retry_budget_usd", "Money that retries on the route have left in this process.", []string{"route", "pool"}, nil),
+		carries: prometheus.NewDesc("sluice_route_carries", "Calls that the route may have under way in this process.", []string{"route", "pool"}, nil),
+		flight:  prometheus.NewDesc("sluice_route_in_flight", "Calls under way on the route in this process.", []string{"route", "pool"}, nil),
 	})
 }
 
 type routesCollector struct {
-	routes                func() []ladder.RouteState
-	gate, breaker, budget *prometheus.Desc
+	routes                                              func() []ladder.RouteState
+	gate, breaker, down, budget, money, carries, flight *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (c *routesCollector) Describe(out chan<- *prometheus.Desc) {
-	out <- c.gate
-	out <- c.breaker
-	out <- c.budget
+	for _, d := range []*prometheus.Desc{c.gate, c.breaker, c.down, c.budget, c.money, c.carries, c.flight} {
+		out <- d
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -42,8 +46,12 @@ func (c *routesCollector) Collect(out chan<- prometheus.Metric) {
 			open = 1
 		}
 		gauge(c.breaker, open, r.Name)
+		gauge(c.down, r.Down.Seconds(), r.Name)
 		for pool, p := range r.Pools {
 			gauge(c.budget, p.Budget, r.Name, string(pool))
+			gauge(c.money, float64(p.BudgetMicroUSD)/1e6, r.Name, string(pool))
+			gauge(c.carries, float64(p.Carries), r.Name, string(pool))
+			gauge(c.flight, float64(p.InFlight), r.Name, string(pool))
 		}
 	}
 }

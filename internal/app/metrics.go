@@ -21,6 +21,7 @@ import (
 // is bounded; tenants are left out for the same reason.
 type Metrics struct {
 	registry *prometheus.Registry
+	ladder   *tierMetrics
 
 	calls          *prometheus.CounterVec   // provider, model, tier, class
 	callSeconds    *prometheus.HistogramVec // provider, model, tier
@@ -117,6 +118,7 @@ func NewMetrics() *Metrics {
 	}
 	connected := gauges("bus_connected", "1 while NATS is there; without it coordination is local.")
 	m.busConnected = connected.WithLabelValues()
+	m.ladder = newTierMetrics(r)
 	return m
 }
 

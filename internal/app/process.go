@@ -53,8 +53,9 @@ type process struct {
 	control *backpressure.Controller
 	fleet   *fleet
 
-	warm     func(ctx context.Context) // nil without a worker
-	refresh  func(ctx context.Context) // once a second; nil without a worker
+	warm     func(ctx context.Context)          // nil without a worker
+	erased   atomic.Pointer[func([]jobs.Event)] // drops what the cache keeps of erased jobs; nil without a cache
+	refresh  func(ctx context.Context)          // once a second; nil without a worker
 	stats    atomic.Pointer[jobs.Stats]
 	beatNow  chan struct{} // a gate closed: tell the others at once; capacity 1
 	draining atomic.Bool
@@ -156,6 +157,9 @@ func (s *process) busChanged(connected bool, _ error) {
 func (s *process) committed(events []jobs.Event) {
 	s.hub.Tell(events)
 	s.metrics.committed(events)
+	if forget := s.erased.Load(); forget != nil {
+		(*forget)(events)
+	}
 	s.bus.Publish(events)
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/coord"
 	"github.com/sluicehq/sluice/internal/document"
+	"github.com/sluicehq/sluice/internal/extract"
 	"github.com/sluicehq/sluice/internal/ladder"
 	"github.com/sluicehq/sluice/internal/worker"
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -39,10 +40,15 @@ func (s *process) openWorker(x *extraction) (*worker.Worker, error) {
 			s.Log.Warn().Err(err).Msg("warm the document parser")
 		}
 	}
+	cache, err := s.openCache()
+	if err != nil {
+		return nil, err
+	}
 	executor, err := ladder.New(ladder.Config{
 		Store: s.engine, Reader: pool, Prepare: x.prepare, Models: modelsOf(s.Config), Policy: policy,
 		Gates: s.gates, Budgets: s.budgets, Limits: s.limits, Name: s.name, Records: s.engine.Records(), Money: s.tenants,
-		Jitter: jitter, Events: s.ladderEvents(),
+		Cache: cache, PromptVersion: extract.PromptVersion(),
+		Jitter: jitter, Events: s.metrics.ladder.attach(s.ladderEvents()),
 	})
 	if err != nil {
 		return nil, err
@@ -66,7 +72,7 @@ func modelsOf(c config.Config) []ladder.Model {
 		if r.Configured() {
 			models = append(models, ladder.Model{
 				Tier: tier + 1, Provider: r.Provider, Model: r.Model, Window: r.Window, MaxOutput: r.MaxOutput,
-				InputUSD: r.InputUSD, OutputUSD: r.OutputUSD,
+				InputUSD: r.InputUSD, OutputUSD: r.OutputUSD, Regions: r.RegionList(), Limits: r.Limits(),
 			})
 		}
 	}
@@ -80,7 +86,31 @@ func policyOf(c config.Config) tiers.Policy {
 		p.Primary.Timeout[l] = c.Primary.Timeout
 		p.Smaller.Timeout[l] = c.Fallback.Timeout
 	}
-	return p.WithDefaults()
+	return c.Tiers.Policy(p.WithDefaults())
+}
+
+// openCache makes the cache of answers; nil where none is configured.
+func (s *process) openCache() (*ladder.Cache, error) {
+	if !s.Config.Cache.Enabled() {
+		return nil, nil
+	}
+	policy, err := s.Config.Cache.Policy()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := ladder.NewCache(policy, int(s.Config.Cache.MaxBytes))
+	if err != nil {
+		return nil, err
+	}
+	forget := func(events []jobs.Event) {
+		for _, e := range events {
+			if e.Type == jobs.EventErased {
+				cache.Forget(e.Job)
+			}
+		}
+	}
+	s.erased.Store(&forget) // this process hears of its own commits without the bus
+	return cache, s.bus.OnEvents(forget)
 }
 
 func (s *process) ladderEvents() ladder.Events {
@@ -99,6 +129,14 @@ func (s *process) ladderEvents() ladder.Events {
 			default:
 			}
 		},
+		RouteDown: func(route string, down bool, lasted time.Duration) {
+			if down {
+				s.Log.Warn().Str("route", route).Msg("route down")
+				return
+			}
+			s.Log.Info().Str("route", route).Dur("lasted_ms", lasted).Msg("route works again")
+		},
+		StoreFailed: func(what string, err error) { s.Log.Error().Err(err).Str("what", what).Msg("records of routes") },
 		DocumentRead: func(j jobs.Job, took time.Duration, fault jobs.Class) {
 			s.metrics.documentRead(took, fault)
 			s.Log.Debug().Str("job", string(j.ID)).Str("fault", string(fault)).Dur("took_ms", took).Msg("document read")
