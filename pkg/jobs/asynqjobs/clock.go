@@ -34,6 +34,16 @@ func (c *serverClock) arg() string {
 // arg64 is now in unix ms.
 func (c *serverClock) arg64() string { return strconv.FormatInt(c.now().UnixMilli(), 10) }
 
+// notBefore is now, or the time of the job's last event if that is later: the
+// processes that move a job follow the server's clock each for itself, and are
+// some milliseconds apart.
+func notBefore(j *jobs.Job, now time.Time) time.Time {
+	if now.Before(j.UpdatedAt) {
+		return j.UpdatedAt
+	}
+	return now
+}
+
 // follow takes in what the server's clock read, in unix ms, in an answer to a
 // question asked at that time. One that took long says little.
 func (c *serverClock) follow(asked time.Time, server int64) {

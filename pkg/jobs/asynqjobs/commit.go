@@ -200,7 +200,7 @@ func (e *Engine) move(
 		if err != nil {
 			return jobs.Job{}, err
 		}
-		now := e.clock.now()
+		now := notBefore(&before, e.clock.now())
 		ch, changed, err := decide(before, now)
 		if err != nil && first != nil {
 			first = nil // the guess may be wrong

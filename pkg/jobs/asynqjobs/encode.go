@@ -215,7 +215,7 @@ func (s stored) lend(j *jobs.Job) error {
 		return damaged("token of job "+string(j.ID), err)
 	}
 	l := jobs.Lease{Job: j.ID, Token: jobs.Token(token), Worker: s.worker, Until: millis(s.end)}
-	if _, err := j.Lend(l, millis(s.startedAt)); err != nil {
+	if _, err := j.Lend(l, notBefore(j, millis(s.startedAt))); err != nil {
 		return damaged("loan of job "+string(j.ID), err)
 	}
 	return nil

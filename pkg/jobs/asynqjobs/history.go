@@ -30,14 +30,14 @@ func encodeEvent(ev jobs.Event) (string, error) {
 
 // decodeEvents reads a stretch of a history that begins with the version
 // first. A started event is stored as its time and worker alone; for the rest
-// it is as the event before it.
+// it is as the event before it, than which it is not older.
 func decodeEvents(list []string, id jobs.ID, tenant string, first int64) ([]jobs.Event, error) {
 	events := make([]jobs.Event, 0, len(list))
 	var last event
 	for i, text := range list {
 		if started, ok := strings.CutPrefix(text, "+"); ok {
 			at, worker, _ := strings.Cut(started, " ")
-			last.Type, last.At, last.State = jobs.EventStarted, stampOf(millis(at)), jobs.Running
+			last.Type, last.At, last.State = jobs.EventStarted, max(last.At, stampOf(millis(at))), jobs.Running
 			last.Reason, last.Actor = "", worker
 		} else {
 			last = event{}

@@ -142,7 +142,7 @@ func (e *Engine) lendBatch(ctx context.Context, req jobs.LendRequest, want int, 
 		return b, b.err
 	}
 	if len(b.late) > 0 {
-		_, err := e.changeAll(ctx, b.late, nil, b.now, jobs.Queued, func(j *jobs.Job) (jobs.Event, error) { return j.Expire(b.now) })
+		_, err := e.changeAll(ctx, b.late, nil, b.now, jobs.Queued, (*jobs.Job).Expire)
 		if err != nil {
 			return b, err
 		}

@@ -17,7 +17,7 @@ type due struct {
 	// lease says that the time is that of the lease, which moves without a
 	// change of the job: it is compared in the commit.
 	lease bool
-	move  func(*jobs.Job) (jobs.Event, error)
+	move  func(*jobs.Job, time.Time) (jobs.Event, error)
 }
 
 // Sweep implements [jobs.Engine]. Any number of processes may sweep: of several
@@ -35,10 +35,10 @@ func (e *Engine) Sweep(ctx context.Context) (jobs.Swept, error) {
 		done *int
 		due  due
 	}{
-		{&s.Reaped, due{"lease", jobs.Running, true, func(j *jobs.Job) (jobs.Event, error) { return j.Reap(e.cfg.Policy, now) }}},
-		{&s.Woken, due{"wake", jobs.Parked, false, func(j *jobs.Job) (jobs.Event, error) { return j.Wake(now) }}},
-		{&s.Expired, due{"late", "", false, func(j *jobs.Job) (jobs.Event, error) { return j.Expire(now) }}},
-		{&s.Backstopped, due{"back", jobs.Running, false, func(j *jobs.Job) (jobs.Event, error) {
+		{&s.Reaped, due{"lease", jobs.Running, true, func(j *jobs.Job, now time.Time) (jobs.Event, error) { return j.Reap(e.cfg.Policy, now) }}},
+		{&s.Woken, due{"wake", jobs.Parked, false, (*jobs.Job).Wake}},
+		{&s.Expired, due{"late", "", false, (*jobs.Job).Expire}},
+		{&s.Backstopped, due{"back", jobs.Running, false, func(j *jobs.Job, now time.Time) (jobs.Event, error) {
 			return j.SendOverdueToReview(e.cfg.Policy, now)
 		}}},
 	} {
@@ -105,7 +105,7 @@ func dueID(member any) jobs.ID {
 // parked, or that somebody else moves first, is left to whoever comes next.
 func (e *Engine) changeAll(
 	ctx context.Context, ids []jobs.ID, guards []string, now time.Time,
-	state jobs.State, move func(*jobs.Job) (jobs.Event, error),
+	state jobs.State, move func(*jobs.Job, time.Time) (jobs.Event, error),
 ) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
@@ -132,10 +132,11 @@ func (e *Engine) changeAll(
 		if guards != nil {
 			ch.until = guards[i]
 		}
-		if ch.event, err = move(&ch.after); err != nil {
+		at := notBefore(&before, now)
+		if ch.event, err = move(&ch.after, at); err != nil {
 			return 0, err
 		}
-		c, err := e.commitCall(ch, now)
+		c, err := e.commitCall(ch, at)
 		if err != nil {
 			return 0, err
 		}
