@@ -118,7 +118,7 @@ func laddered(t *testing.T, c *tally, seed uint64, texts []string, maxTier int) 
 
 // documents is how many the ablation sends, in rounds with a seed each. The
 // shares of rare faults show from allDocuments on, which take some minutes.
-var documents = flag.Int("documents", 500, "documents of the ablation; from 20000 on each step must be positive")
+var documents = flag.Int("documents", 200, "documents of the ablation; from 20000 on each step must be positive")
 
 const (
 	roundSize    = 5000
