@@ -20,11 +20,17 @@ type fleet struct {
 func newFleet() *fleet { return &fleet{seen: map[string]time.Time{}} }
 
 // heard notes a sign of life and answers how many workers live, at least 1.
-func (f *fleet) heard(worker string, now time.Time) int {
+// While the bus is away nobody else can be heard, so those who were alive stay
+// alive: each process then keeps to its part of what they share, instead of
+// each taking all of it.
+func (f *fleet) heard(worker string, now time.Time, connected bool) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, at := range f.seen {
-		if now.Sub(at) > goneAfter {
+		switch {
+		case !connected:
+			f.seen[name] = now
+		case now.Sub(at) > goneAfter:
 			delete(f.seen, name)
 		}
 	}

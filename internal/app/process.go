@@ -174,7 +174,7 @@ func (s *process) heard(h coord.Heartbeat) {
 		gates = append(gates, tiers.ClosedGate{Name: g.Name, Left: time.Duration(g.LeftMS) * time.Millisecond, Reason: jobs.Class(g.Reason)})
 	}
 	s.gates.Receive(gates, now)
-	workers := s.fleet.heard(h.Worker, now)
+	workers := s.fleet.heard(h.Worker, now, s.bus.Connected())
 	s.budgets.SetWorkers(workers)
 	s.limits.SetWorkers(workers, now)
 }
