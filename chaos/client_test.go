@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -34,15 +35,23 @@ func (j jobView) settled() bool {
 	}
 }
 
-// client posts to an API that comes and goes.
+// client posts to APIs that come and go, to each in turn.
 type client struct {
 	t    *testing.T
-	api  *api
+	apis []*api
+	turn atomic.Int64
 	http http.Client
+	// document makes the document with a number: invoice.
+	document func(n int) string
 }
 
-func newClient(t *testing.T, a *api) *client {
-	return &client{t: t, api: a, http: http.Client{Timeout: 10 * time.Second}}
+func newClient(t *testing.T, apis ...*api) *client {
+	return &client{t: t, apis: apis, http: http.Client{Timeout: 10 * time.Second}, document: invoice}
+}
+
+// url is that of a path at the API whose turn it is.
+func (c *client) url(path string) string {
+	return c.apis[int(c.turn.Add(1))%len(c.apis)].url(path)
 }
 
 // invoice is a plain text document that is unlike any other n's.
@@ -54,13 +63,13 @@ func invoice(n int) string {
 // may not exist.
 func (c *client) submit(n int, key string) (id string, status int) {
 	body, err := json.Marshal(map[string]any{
-		"document": map[string]string{"text": invoice(n)}, "schema": "invoice", "lane": "standard",
+		"document": map[string]string{"text": c.document(n)}, "schema": "invoice", "lane": "standard",
 	})
 	if err != nil {
 		c.t.Error(err)
 		return "", 0
 	}
-	req, err := http.NewRequest(http.MethodPost, c.api.url("/v1/jobs"), bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, c.url("/v1/jobs"), bytes.NewReader(body))
 	if err != nil {
 		c.t.Error(err)
 		return "", 0
@@ -81,7 +90,7 @@ func (c *client) submit(n int, key string) (id string, status int) {
 
 // get reads JSON from a path.
 func (c *client) get(path string, into any) error {
-	answer, err := c.http.Get(c.api.url(path))
+	answer, err := c.http.Get(c.url(path))
 	if err != nil {
 		return err
 	}

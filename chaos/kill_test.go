@@ -24,9 +24,11 @@ const slots = 8
 // became of it, across the API's deaths.
 type writer struct {
 	client *client
-	mu     sync.Mutex
-	ids    map[int]string // accepted, by document number
-	next   int
+	pause  time.Duration // after each document
+
+	mu   sync.Mutex
+	ids  map[int]string // accepted, by document number
+	next int
 }
 
 func (w *writer) run(ctx context.Context) {
@@ -36,6 +38,10 @@ func (w *writer) run(ctx context.Context) {
 		w.next++
 		w.mu.Unlock()
 		w.deliver(ctx, n)
+		select {
+		case <-ctx.Done():
+		case <-time.After(w.pause):
+		}
 	}
 }
 

@@ -70,11 +70,11 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// api is one life after another of cmd/api on the same data and address.
-type api struct {
+// program is one life after another of one of the programs.
+type program struct {
 	t       *testing.T
-	addr    string
-	dir     string
+	binary  string
+	probe   string // the address that answers /readyz
 	environ []string
 	logs    lockedBuffer
 
@@ -82,24 +82,40 @@ type api struct {
 	done chan error
 }
 
-func newAPI(t *testing.T, environ ...string) *api {
+// newProgram is a program that was not started yet, with an environment of its
+// own.
+func newProgram(t *testing.T, name, probe string, environ ...string) *program {
 	t.Helper()
 	compiled, err := pdftest.CacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{t: t, addr: freeAddress(t), dir: filepath.Join(t.TempDir(), "data")}
-	a.environ = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
-		"SLUICE_ADDR=" + a.addr, "SLUICE_ADMIN_ADDR=off", "SLUICE_DATA_DIR=" + a.dir, "SLUICE_LOG__FORMAT=json",
-		"SLUICE_DOCUMENT__CACHE_DIR=" + compiled,
+	p := &program{t: t, binary: filepath.Join(binaries, name), probe: probe}
+	p.environ = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "SLUICE_LOG__FORMAT=json", "SLUICE_DOCUMENT__CACHE_DIR=" + compiled,
 	}, environ...)
 	t.Cleanup(func() {
-		a.kill()
+		p.kill()
 		if t.Failed() {
-			t.Logf("the end of the log:\n%s", a.logs.tail(4000))
+			t.Logf("the end of the log of %s:\n%s", name, p.logs.tail(4000))
 		}
 	})
+	return p
+}
+
+// api is one life after another of cmd/api on the same data and address.
+type api struct {
+	*program
+	addr string
+	dir  string
+}
+
+func newAPI(t *testing.T, environ ...string) *api {
+	t.Helper()
+	a := &api{addr: freeAddress(t), dir: filepath.Join(t.TempDir(), "data")}
+	a.program = newProgram(t, "api", a.addr, append([]string{
+		"SLUICE_ADDR=" + a.addr, "SLUICE_ADMIN_ADDR=off", "SLUICE_DATA_DIR=" + a.dir,
+	}, environ...)...)
 	return a
 }
 
@@ -107,37 +123,49 @@ func (a *api) url(path string) string { return "http://" + a.addr + path }
 
 // start begins a life and waits until it is ready. It answers how long that
 // took.
-func (a *api) start() time.Duration {
-	a.t.Helper()
+func (p *program) start() time.Duration {
+	p.t.Helper()
 	began := time.Now()
-	a.cmd = exec.Command(filepath.Join(binaries, "api"))
-	a.cmd.Env = a.environ
-	a.cmd.Stdout, a.cmd.Stderr = &a.logs, &a.logs
-	if err := a.cmd.Start(); err != nil {
-		a.t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	a.done = done
-	cmd := a.cmd
-	go func() { done <- cmd.Wait() }()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	for !a.ready(ctx) {
-		select {
-		case err := <-done:
-			a.t.Fatalf("api ended at start: %v\n%s", err, a.logs.tail(2000))
-		case <-ctx.Done():
-			a.t.Fatalf("api was not ready in 30s\n%s", a.logs.tail(2000))
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	p.launch()
+	p.await()
 	return time.Since(began)
 }
 
-func (a *api) ready(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url("/readyz"), nil)
+// launch begins a life.
+func (p *program) launch() {
+	p.t.Helper()
+	p.cmd = exec.Command(p.binary)
+	p.cmd.Env = p.environ
+	p.cmd.Stdout, p.cmd.Stderr = &p.logs, &p.logs
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	p.done = done
+	cmd := p.cmd
+	go func() { done <- cmd.Wait() }()
+}
+
+// await waits until the program is ready.
+func (p *program) await() {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for !p.ready(ctx) {
+		select {
+		case err := <-p.done:
+			p.t.Fatalf("%s ended at start: %v\n%s", filepath.Base(p.binary), err, p.logs.tail(2000))
+		case <-ctx.Done():
+			p.t.Fatalf("%s was not ready in 30s\n%s", filepath.Base(p.binary), p.logs.tail(2000))
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (p *program) ready(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.probe+"/readyz", nil)
 	if err != nil {
-		a.t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	answer, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -148,23 +176,23 @@ func (a *api) ready(ctx context.Context) bool {
 }
 
 // kill ends the life without warning.
-func (a *api) kill() {
-	if a.cmd == nil {
+func (p *program) kill() {
+	if p.cmd == nil {
 		return
 	}
-	_ = a.cmd.Process.Kill()
-	<-a.done
-	a.cmd = nil
+	_ = p.cmd.Process.Kill()
+	<-p.done
+	p.cmd = nil
 }
 
-// terminate sends SIGTERM and answers the exit error.
-func (a *api) terminate(within time.Duration) error {
-	if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
+// terminate asks the program to stop and answers the exit error.
+func (p *program) terminate(within time.Duration) error {
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		return err
 	}
 	select {
-	case err := <-a.done:
-		a.cmd = nil
+	case err := <-p.done:
+		p.cmd = nil
 		return err
 	case <-time.After(within):
 		return errors.New("still running after " + within.String())
