@@ -74,7 +74,7 @@ func newEngine(c Config, a address) *Engine {
 	e.reads = a.client()
 	e.writes = a.onConnect(e.boots.connected).client()
 	if c.Replicas > 0 {
-		e.writes.AddHook(replicated{client: e.writes, replicas: c.Replicas, within: c.ReplicaWait})
+		e.writes.AddHook(replicated{replicas: c.Replicas, within: c.ReplicaWait})
 	}
 	return e
 }

@@ -3,7 +3,6 @@ package asynqjobs
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -12,12 +11,15 @@ import (
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
-// replicated makes each write wait until so many replicas have it (WAIT). One
-// that did not get there in time is answered as unavailable: it may or may not
-// last, and repeating it doubles nothing. A replica that has a write in memory
-// may not have it on its disk yet.
+// replicated makes each pipeline of writes wait until so many replicas have it
+// (WAIT). One that did not get there in time is answered as unavailable: it may
+// or may not last, and repeating it doubles nothing. A replica that has a write
+// in memory may not have it on its disk yet.
+//
+// Commands outside of pipelines do not wait: WAIT speaks of the connection that
+// it is sent on. The engine sends all writes in pipelines but those that make a
+// new connection ready, which any process repeats.
 type replicated struct {
-	client   *redis.Client // the one it hooks into
 	replicas int
 	within   time.Duration
 }
@@ -26,24 +28,11 @@ var _ redis.Hook = replicated{}
 
 // DialHook implements [redis.Hook].
 func (replicated) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+	return next
 }
 
-// ProcessHook implements [redis.Hook]. WAIT speaks of the connection it is sent
-// on, so a write that comes alone is sent as a pipeline of one.
-func (r replicated) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if !writes(cmd) {
-			return next(ctx, cmd)
-		}
-		pipe := r.client.Pipeline()
-		if err := pipe.Process(ctx, cmd); err != nil {
-			return err
-		}
-		_, err := pipe.Exec(ctx)
-		return err
-	}
-}
+// ProcessHook implements [redis.Hook].
+func (replicated) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
 // ProcessPipelineHook implements [redis.Hook].
 func (r replicated) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {

@@ -48,7 +48,7 @@ func sentinelFile(tb testing.TB, dir, addr, name string, primary *Redis, quorum 
 	host, port := split(tb, addr)
 	primaryHost, primaryPort := split(tb, primary.Addr())
 	text := fmt.Sprintf("bind %s\nport %s\ndir %s\nsentinel monitor %s %s %s %d\n"+
-		"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 5000\n",
+		"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 2000\n",
 		host, port, dir, name, primaryHost, primaryPort, quorum, name, name)
 	if p := primary.settings.Password; p != "" {
 		text += fmt.Sprintf("sentinel auth-pass %s %s\n", name, p)
