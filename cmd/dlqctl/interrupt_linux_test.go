@@ -18,7 +18,7 @@ import (
 func program(t *testing.T, url string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "dlqctl", args...)
-	cmd.Env = append(os.Environ(), "SLUICE_SERVER="+url, "SLUICE_API_KEY="+operatorKey, "SLUICE_API_KEY_FILE=", "TERM=xterm", "NO_COLOR=1")
+	cmd.Env = append(os.Environ(), "SLUICE_SERVER="+url, "SLUICE_API_KEY="+operatorKey, "SLUICE_API_KEY_FILE=", "TERM=xterm", "NO_COLOR=1", raceless)
 	return cmd
 }
 
