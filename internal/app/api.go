@@ -206,7 +206,7 @@ func lanes(names []string) []jobs.Lane {
 
 func (s *process) httpDeps(schemas httpapi.Schemas, drain <-chan struct{}) httpapi.Deps {
 	return httpapi.Deps{
-		Engine: s.engine, Archive: s.archive, Tenants: s.tenants, Admission: s.control, Schemas: schemas,
+		Engine: s.engine, Archive: s.archive, Tenants: s.tenants, Gates: gateWords{s.engine.Records()}, Admission: s.control, Schemas: schemas,
 		Documents: checker{document.Limits{MaxBytes: s.Config.MaxDocumentBytes, MaxPages: s.Config.Document.MaxPages}},
 		Watcher:   s.hub, Canceller: s.bus, Explain: tiers.Explain, NewID: newJobID, Jitter: jitter,
 		Drain: drain, Events: s.httpEvents(),

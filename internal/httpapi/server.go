@@ -206,6 +206,9 @@ type Deps struct {
 	// Tenants keeps what tenants may do; without it [Config].Tenants alone
 	// says so, and the routes of operators are not there.
 	Tenants *tenants.Directory
+	// Gates keeps operators' words on gates; without it their routes are not
+	// there.
+	Gates Gates
 	// Probes are asked by /readyz beside the engine.
 	Probes []Probe
 	Events Events

@@ -19,6 +19,7 @@ func (s *Server) routes() error {
 	s.laneRoutes(api)
 	s.operationRoutes(api)
 	s.tenantRoutes(api)
+	s.gateRoutes(api)
 	s.healthRoutes(api)
 	return s.sealSpec(api)
 }

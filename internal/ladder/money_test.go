@@ -3,6 +3,7 @@ package ladder_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,14 +84,14 @@ func TestATenantsMoneyIsHeldForTheCallsUnderWay(t *testing.T) {
 		money := &till{left: 2*reserved + 1}
 		r := onlyPrimary(newRig(t, good))
 		r.config.Money = money
-		refused := 0
-		r.config.Events.MoneyRefused = func(jobs.Job) { refused++ }
+		var refused, answered atomic.Int32
+		r.config.Events.MoneyRefused = func(jobs.Job) { refused.Add(1) }
 		e, err := ladder.New(r.config)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var mu sync.Mutex
-		under, most, answered := 0, 0, 0
+		under, most := 0, 0
 		slow := func(ctx context.Context) extract.Answer {
 			mu.Lock()
 			under++
@@ -109,7 +110,7 @@ func TestATenantsMoneyIsHeldForTheCallsUnderWay(t *testing.T) {
 				t.Error(err)
 			}
 			if o.Kind == jobs.Succeed {
-				answered++
+				answered.Add(1)
 			}
 		}
 		r.script.answers = []func(context.Context) extract.Answer{slow}
@@ -118,28 +119,28 @@ func TestATenantsMoneyIsHeldForTheCallsUnderWay(t *testing.T) {
 			all.Go(process)
 		}
 		all.Wait()
-		if most != 2 || answered != 2 || refused != 3 {
-			t.Errorf("%d calls at once, %d answered, %d refused; want 2, 2, 3", most, answered, refused)
+		if most != 2 || answered.Load() != 2 || refused.Load() != 3 {
+			t.Errorf("%d calls at once, %d answered, %d refused; want 2, 2, 3", most, answered.Load(), refused.Load())
 		}
 		process() // two calls of 3000 still count, as the store may not know of them
-		if answered != 3 {
+		if answered.Load() != 3 {
 			t.Error("no call although the rest would pay for it")
 		}
 		money.left = 0
 		process()
-		if answered != 3 || refused != 4 {
+		if answered.Load() != 3 || refused.Load() != 4 {
 			t.Error("a call although nothing is left")
 		}
 		e.SetWorkers(3)
 		money.left = 2 * reserved
 		time.Sleep(time.Minute)
 		process()
-		if refused != 5 {
+		if refused.Load() != 5 {
 			t.Error("one of three processes took more than its part of what is left")
 		}
 		money.unlimited = true
 		process()
-		if answered != 4 {
+		if answered.Load() != 4 {
 			t.Error("a tenant without a limit was refused")
 		}
 	})
@@ -149,8 +150,8 @@ func TestOurOwnLimitsBoundTheCallsAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := onlyPrimary(newRig(t))
 		r.config.Models[0].Limits = tiers.LimitPolicy{Concurrency: 2, EvalShare: 0.1}
-		held := 0
-		r.config.Events.Held = func(string, tiers.Pool) { held++ }
+		var held atomic.Int32
+		r.config.Events.Held = func(string, tiers.Pool) { held.Add(1) }
 		var mu sync.Mutex
 		under, most := 0, 0
 		r.script.lenient = true
@@ -181,8 +182,8 @@ func TestOurOwnLimitsBoundTheCallsAtOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if most != 2 || held == 0 {
-			t.Errorf("%d calls at once, %d times held back; want 2 and some", most, held)
+		if most != 2 || held.Load() == 0 {
+			t.Errorf("%d calls at once, %d times held back; want 2 and some", most, held.Load())
 		}
 	})
 }

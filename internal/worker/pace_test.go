@@ -51,8 +51,13 @@ func TestAWorkerHoldsNoMoreJobsThanItsPaceAllows(t *testing.T) {
 			mu.Unlock()
 			return succeed(), nil
 		})
+		atMost := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return most
+		}
 		time.Sleep(19 * time.Second)
-		if most != 2 || w.Load().Done != 6 {
+		if most := atMost(); most != 2 || w.Load().Done != 6 {
 			t.Errorf("at most %d jobs ran at once and %d are done after 19 s, want 2 and 6", most, w.Load().Done)
 		}
 		d.set(0, time.Minute)
@@ -62,7 +67,7 @@ func TestAWorkerHoldsNoMoreJobsThanItsPaceAllows(t *testing.T) {
 		}
 		d.set(tiers.Unlimited, time.Minute)
 		time.Sleep(30 * time.Second)
-		if done := w.Load().Done; done != 40 || most != 7 {
+		if done, most := w.Load().Done, atMost(); done != 40 || most != 7 {
 			t.Errorf("%d jobs are done with at most %d at once, want 40 and 7: one slot is kept for critical", done, most)
 		}
 		r.finish()
