@@ -321,6 +321,24 @@ func TestWhileTheServerIsAwayCallsSayUnavailable(t *testing.T) {
 	}
 }
 
+func TestScriptsAreCalledByName(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	e, client := open(t, r, nil), dial(t, r)
+	if err := client.ConfigResetStat(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	accept(t, e, numbered(1))
+	l := lend(t, e, "w", 1)[0]
+	if _, err := e.Finish(t.Context(), l.Lease, jobs.Outcome{Kind: jobs.Release}); err != nil {
+		t.Fatal(err)
+	}
+	stats, err := client.Info(t.Context(), "commandstats").Result()
+	if err != nil || !strings.Contains(stats, "cmdstat_evalsha:") || strings.Contains(stats, "cmdstat_eval:") {
+		t.Errorf("%v\n%s", err, stats)
+	}
+}
+
 func TestAServerThatForgotTheScriptsIsToldThemAgain(t *testing.T) {
 	t.Parallel()
 	r := redistest.Start(t, redistest.Settings{})

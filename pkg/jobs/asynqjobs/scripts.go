@@ -56,13 +56,14 @@ func newScripts() scripts {
 
 // load tells the server all scripts, so that calls need only name them.
 func (s *scripts) load(ctx context.Context, c *redis.Conn) error {
-	_, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, one := range []*redis.Script{
-			s.accept, s.lend, s.leave, s.attempts, s.extend, s.commit, s.record, s.remove, s.tenants, s.boot, s.tick, s.stats,
-		} {
-			one.Load(ctx, p)
+	for _, one := range []*redis.Script{
+		s.accept, s.lend, s.leave, s.attempts, s.extend, s.commit, s.record, s.remove, s.tenants, s.boot, s.tick, s.stats,
+	} {
+		// One by one: Load takes the answer for the script's name, and in a
+		// pipeline there is none yet.
+		if err := one.Load(ctx, c).Err(); err != nil {
+			return err
 		}
-		return nil
-	})
-	return err
+	}
+	return nil
 }
