@@ -58,18 +58,18 @@ func TestAnOutageOfHoursLeavesNoDeadLetters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				f := startFleet(t, setup{processes: 3, slots: 8, models: c.models, provider: outageFor(165*time.Minute, status(529, ""))})
-				f.submit(400, jobs.Batch)
+				f := startFleet(t, setup{processes: 2, slots: 8, models: c.models, sweeps: 10 * time.Second, provider: outageFor(165*time.Minute, status(529, ""))})
+				f.submit(200, jobs.Batch)
 				time.Sleep(165 * time.Minute)
 				states, _ := f.states()
-				if waiting := states[jobs.Queued] + states[jobs.Parked] + states[jobs.Running]; waiting < 350 || states[jobs.Failed]+states[jobs.Expired] > 0 {
+				if waiting := states[jobs.Queued] + states[jobs.Parked] + states[jobs.Running]; waiting < 180 || states[jobs.Failed]+states[jobs.Expired] > 0 {
 					t.Errorf("at the end of the outage: %v", states)
 				}
 				during := f.commits()
-				time.Sleep(3 * time.Hour)
+				time.Sleep(100 * time.Minute)
 				f.finish()
 				states, byTier := f.states()
-				if byTier[1] < 370 || states[jobs.Failed]+states[jobs.Expired] > 0 { // the rest had its calls as probes
+				if byTier[1] < 180 || states[jobs.Failed]+states[jobs.Expired] > 0 { // the rest had its calls as probes
 					t.Errorf("in the end: %v, by tier %v", states, byTier)
 				}
 				if during > c.most {
@@ -116,7 +116,7 @@ func TestARouteThatOpensIsTakenUpSlowly(t *testing.T) {
 // takes it, and the patient jobs look at the primary ever more rarely.
 func TestABrokenPrimaryCostsBatchJobsFewLooks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := startFleet(t, setup{processes: 2, slots: 8, models: bothTiers(), provider: func(route string, at time.Duration) func(context.Context) extract.Answer {
+		f := startFleet(t, setup{processes: 2, slots: 8, models: bothTiers(), sweeps: 10 * time.Second, provider: func(route string, at time.Duration) func(context.Context) extract.Answer {
 			if route == "near/large" && at < 165*time.Minute {
 				return after(300*time.Millisecond, status(529, ""))
 			}

@@ -28,6 +28,7 @@ type fleet struct {
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 	complete  bool // the rule parser proves everything
+	sweeps    time.Duration
 
 	mu     sync.Mutex
 	writes int // commits of ledger rows
@@ -64,6 +65,7 @@ type setup struct {
 	models           []ladder.Model
 	provider         provider
 	complete         bool
+	sweeps           time.Duration // how often the engine is swept; 0 means 1 s
 }
 
 func primaryOnly() []ladder.Model {
@@ -82,7 +84,7 @@ func startFleet(t *testing.T, s setup) *fleet {
 	}
 	t.Cleanup(func() { _ = engine.Close() })
 	ctx, stop := context.WithCancel(t.Context())
-	f := &fleet{t: t, engine: engine, began: time.Now(), provider: s.provider, stop: stop, complete: s.complete}
+	f := &fleet{t: t, engine: engine, began: time.Now(), provider: s.provider, stop: stop, complete: s.complete, sweeps: max(s.sweeps, time.Second)}
 	for n := range s.processes {
 		f.processes = append(f.processes, f.member(n, s))
 	}
@@ -99,7 +101,7 @@ func startFleet(t *testing.T, s setup) *fleet {
 }
 
 func (f *fleet) sweep(ctx context.Context) {
-	for tick := time.NewTicker(time.Second); ; {
+	for tick := time.NewTicker(f.sweeps); ; {
 		select {
 		case <-ctx.Done():
 			tick.Stop()
@@ -214,7 +216,9 @@ func (f *fleet) states() (states map[jobs.State]int, tiers map[int]int) {
 // commits is how many commits the jobs took, from their acceptance on.
 func (f *fleet) commits() (perJob float64) {
 	all := f.jobs()
+	f.mu.Lock()
 	sum := f.writes
+	f.mu.Unlock()
 	for _, j := range all {
 		sum += int(j.Version)
 	}
