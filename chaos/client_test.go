@@ -43,10 +43,11 @@ type client struct {
 	http http.Client
 	// document makes the document with a number: invoice.
 	document func(n int) string
+	lane     string // of what it posts: standard
 }
 
 func newClient(t *testing.T, apis ...*api) *client {
-	return &client{t: t, apis: apis, http: http.Client{Timeout: 10 * time.Second}, document: invoice}
+	return &client{t: t, apis: apis, http: http.Client{Timeout: 10 * time.Second}, document: invoice, lane: "standard"}
 }
 
 // url is that of a path at the API whose turn it is.
@@ -63,7 +64,7 @@ func invoice(n int) string {
 // may not exist.
 func (c *client) submit(n int, key string) (id string, status int) {
 	body, err := json.Marshal(map[string]any{
-		"document": map[string]string{"text": c.document(n)}, "schema": "invoice", "lane": "standard",
+		"document": map[string]string{"text": c.document(n)}, "schema": "invoice", "lane": c.lane,
 	})
 	if err != nil {
 		c.t.Error(err)

@@ -68,3 +68,21 @@ func TestKillingWorkersRepeatsAtMostTheCallsUnderWay(t *testing.T) {
 	// A worker runs clusterSlots jobs, each with at most one call under way.
 	f.want(t, kills*clusterSlots, f.accepted)
 }
+
+// TestKillingAPIsMakesNoJobTwice kills one of two APIs with SIGKILL again and
+// again: whoever got no answer asks the other, and gets the same job.
+func TestKillingAPIsMakesNoJobTwice(t *testing.T) {
+	kills := rounds(4, 100)
+	c := newCluster(t, modelsim.Config{}, 2, 2)
+	c.load.begin(t)
+	random := seeded(t)
+	for i := range kills {
+		pass(between(random, 50*time.Millisecond, 700*time.Millisecond))
+		a := c.apis[i%len(c.apis)]
+		a.kill()
+		a.start() // so that the other may be killed next
+	}
+	f := c.judge(60 * time.Second)
+	t.Logf("an API killed %d times: %s", kills, f)
+	f.want(t, 0, 0)
+}

@@ -33,16 +33,21 @@ type writer struct {
 
 func (w *writer) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		w.mu.Lock()
-		n := w.next
-		w.next++
-		w.mu.Unlock()
-		w.deliver(ctx, n)
+		w.deliver(ctx, w.number())
 		select {
 		case <-ctx.Done():
 		case <-time.After(w.pause):
 		}
 	}
+}
+
+// number is that of the next document.
+func (w *writer) number() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.next
+	w.next++
+	return n
 }
 
 // deliver posts document n until it is accepted; after an unclear answer the
