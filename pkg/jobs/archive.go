@@ -11,7 +11,8 @@ import (
 // that keeps jobs implements it on the same value as [Engine], with the same
 // rules for errors and concurrency.
 type Archive interface {
-	// Count answers how many jobs the filter selects.
+	// Count answers how many jobs the filter selects, or with a
+	// [*PartialError] how many it found, as List does.
 	Count(ctx context.Context, f Filter) (int64, error)
 
 	// Groups answers the jobs that the filter selects, by what they have in

@@ -97,7 +97,8 @@ type Engine interface {
 	History(ctx context.Context, tenant string, id ID, after int64) ([]Event, error)
 	// List answers the jobs that the filter selects, in falling order of ID.
 	// Listed jobs carry neither Result nor the candidates and draft of a
-	// review.
+	// review. An engine may answer a filter that it keeps no index for with
+	// the jobs found so far and a [*PartialError].
 	List(ctx context.Context, f Filter, p Page) ([]Job, error)
 
 	Stats(ctx context.Context) (Stats, error)

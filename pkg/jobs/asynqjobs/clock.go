@@ -25,14 +25,11 @@ func (c *serverClock) now() time.Time {
 // arg is the time as scripts take it: empty lets them read the server's clock,
 // which no pause of this process can make stale.
 func (c *serverClock) arg() string {
-	if c.injected != nil {
-		return c.arg64()
+	if c.injected == nil {
+		return ""
 	}
-	return ""
+	return strconv.FormatInt(c.now().UnixMilli(), 10)
 }
-
-// arg64 is now in unix ms.
-func (c *serverClock) arg64() string { return strconv.FormatInt(c.now().UnixMilli(), 10) }
 
 // notBefore is now, or the time of the job's last event if that is later: the
 // processes that move a job follow the server's clock each for itself, and are
