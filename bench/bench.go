@@ -52,6 +52,7 @@ func (b *bench) sections() []section {
 		{"http", b.http},
 		{"backlog", b.backlog},
 		{"calm", b.calm},
+		{"redis", b.shared},
 		{"idle", b.idle},
 	}
 }
@@ -147,8 +148,12 @@ func (b *bench) say(format string, args ...any) {
 
 // contest measures contestants in interleaved rounds.
 func (b *bench) contest(ctx context.Context, what, unit string, all []drive.Contestant) ([]drive.Result, error) {
-	b.say("%s: %d contestants, %d rounds", what, len(all), b.plan.rounds)
-	return drive.Interleave(ctx, b.plan.rounds, all, func(round int, name string, s drive.Sample) {
+	return b.contestOf(ctx, b.plan.rounds, what, unit, all)
+}
+
+func (b *bench) contestOf(ctx context.Context, rounds int, what, unit string, all []drive.Contestant) ([]drive.Result, error) {
+	b.say("%s: %d contestants, %d rounds", what, len(all), rounds)
+	return drive.Interleave(ctx, rounds, all, func(round int, name string, s drive.Sample) {
 		b.say("  round %d  %-32s %10s %s", round+1, name, figures.Number(s.Value), unit)
 	})
 }

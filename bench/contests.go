@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sluicehq/sluice/bench/internal/drive"
 	"github.com/sluicehq/sluice/bench/internal/figures"
@@ -57,6 +58,9 @@ func (b *bench) intakeWith(ctx context.Context, callers int) (err error) {
 func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if strings.HasSuffix(what, "s") {
+		what += "e"
 	}
 	return figures.Count(n) + " " + what + "s"
 }

@@ -107,6 +107,41 @@ func TestWholeJobsAreJudgedAgainstOneServerAndTheBetterOfMore(t *testing.T) {
 	}
 }
 
+func TestTheEngineOnRedisIsJudgedWhereItDoesWorst(t *testing.T) {
+	t.Parallel()
+	asynqs := func(one, four, sixteen float64) []drive.Result {
+		return results(asynqName(1, always), one, asynqName(4, always), four, asynqName(16, always), sixteen)
+	}
+	for _, tc := range []struct {
+		engine          [3]float64
+		rivals          []drive.Result
+		metOne, metBest bool
+	}{
+		{[3]float64{800, 700, 900}, asynqs(1000, 900, 999), true, true},
+		{[3]float64{800, 690, 900}, asynqs(1000, 900, 999), false, false},
+		{[3]float64{800, 700, 900}, asynqs(1000, 1300, 100), true, false},
+		{[3]float64{800, 700, 600}, asynqs(800, 700, 900), true, false},
+	} {
+		all := tc.rivals
+		for i, n := range sharedTenants() {
+			all = append(all, results(sharedName(n), tc.engine[i])...)
+		}
+		b := &bench{verdicts: targets()}
+		b.judgeShared(all)
+		one, best := b.verdicts[sharedOne], b.verdicts[sharedBest]
+		if one.Met != tc.metOne || best.Met != tc.metBest || one.Unknown != "" || best.Unknown != "" {
+			t.Errorf("%v against %v: verdicts are %+v and %+v", tc.engine, tc.rivals, one, best)
+		}
+		if !strings.Contains(one.Measured, "10,000 tenants: ") {
+			t.Errorf("it says %q", one.Measured)
+		}
+	}
+	b := &bench{verdicts: targets()}
+	if err := b.shared(t.Context()); err != nil || !strings.Contains(b.verdicts[sharedBest].Unknown, "-without redis") {
+		t.Errorf("without Redis the verdict is %+v, error %v", b.verdicts[sharedBest], err)
+	}
+}
+
 func TestAQuickRunDoesNotJudgeWhatItDidNotReach(t *testing.T) {
 	t.Parallel()
 	r := results("1000", 10.0, "10000", 11.0, "100000", 12.0, "100000/10000", 9.0)
@@ -151,7 +186,7 @@ func TestAShortRunMeasuresEverySection(t *testing.T) {
 	}
 	page := filepath.Join(dir, "page.md")
 	p := plan{
-		rounds: 1, window: 50 * time.Millisecond, warm: 20 * time.Millisecond, callers: []int{1, 32}, backlogs: []int{1000, 2000}, tenantsAt: 2000,
+		rounds: 1, sharedRounds: 1, lone: 2, window: 50 * time.Millisecond, warm: 20 * time.Millisecond, callers: []int{1, 32}, backlogs: []int{1000, 2000}, tenantsAt: 2000,
 		hog: 1000, idle: 100 * time.Millisecond, limit: 5 * time.Minute,
 	}
 	var stdout, log bytes.Buffer
@@ -165,6 +200,7 @@ func TestAShortRunMeasuresEverySection(t *testing.T) {
 	for _, want := range []string{
 		"Durable intake, 1 caller\n", "Durable intake, 32 callers\n", "| asynq, 16 servers, everysec", "| River ", "| raw SQLite group commit ",
 		"Whole jobs by number of tenants\n", "| the same route without a store ", "| Sluice over HTTP, rule parser ", "| 2,000 queued, 10,000 tenants ",
+		"| Sluice on Redis, 10,000 tenants ", "Start of a job that comes to idle workers\n", "Worker processes on one Redis\n",
 		"Restart\n", "Memory\n", "Wait of a calm tenant\n", "A process without work\n", "| PostgreSQL ", "| Redis ",
 	} {
 		if !strings.Contains(stdout.String(), want) {

@@ -8,6 +8,9 @@ import "time"
 type plan struct {
 	quick  bool
 	rounds int
+	// sharedRounds are those of the engine for many machines, each of which
+	// starts worker processes.
+	sharedRounds int
 	// window is the length of a round of one contestant, and warm what comes
 	// before it where workers must get going.
 	window, warm time.Duration
@@ -19,6 +22,9 @@ type plan struct {
 	tenantsAt int
 	// hog is how many jobs the tenant beside the calm one has queued.
 	hog int
+	// lone is how many jobs a round puts one at a time, to see how soon each
+	// is started.
+	lone int
 	// idle is how long a process at rest is watched.
 	idle time.Duration
 	// disk is how many bytes must be free.
@@ -37,13 +43,13 @@ func newPlan(quick bool) plan {
 	callers := []int{1, 16, 256}
 	if quick {
 		return plan{
-			quick: true, rounds: 5, window: 300 * time.Millisecond, warm: 150 * time.Millisecond,
-			callers: callers, backlogs: []int{fewQueued, 10_000, 100_000}, tenantsAt: 100_000, hog: 20_000, idle: 5 * time.Second, disk: 4 << 30, limit: 10 * time.Minute,
+			quick: true, rounds: 5, sharedRounds: 3, window: 300 * time.Millisecond, warm: 150 * time.Millisecond,
+			callers: callers, backlogs: []int{fewQueued, 10_000, 100_000}, tenantsAt: 100_000, hog: 20_000, lone: 15, idle: 5 * time.Second, disk: 4 << 30, limit: 10 * time.Minute,
 		}
 	}
 	return plan{
-		rounds: 5, window: 3 * time.Second, warm: 500 * time.Millisecond,
-		callers: callers, backlogs: []int{fewQueued, 10_000, 100_000, manyQueued}, tenantsAt: 100_000, hog: 100_000, idle: 30 * time.Second, disk: 20 << 30, limit: 40 * time.Minute,
+		rounds: 5, sharedRounds: 5, window: 3 * time.Second, warm: 500 * time.Millisecond,
+		callers: callers, backlogs: []int{fewQueued, 10_000, 100_000, manyQueued}, tenantsAt: 100_000, hog: 100_000, lone: 60, idle: 30 * time.Second, disk: 20 << 30, limit: 40 * time.Minute,
 	}
 }
 

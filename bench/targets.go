@@ -11,7 +11,7 @@ import (
 // target names one of the targets.
 type target int
 
-// The targets of the default engine, in the order of the report.
+// The targets, in the order of the report.
 const (
 	intakeHTTP target = iota
 	wholeOne
@@ -21,6 +21,10 @@ const (
 	schedulerMemory
 	restart
 	calmTenant
+	sharedOne
+	sharedBest
+	sharedDelay
+	sharedSecond
 	idleMemory
 	idleCPU
 	idleReady
@@ -39,6 +43,10 @@ func targets() []figures.Verdict {
 		schedulerMemory: {"memory of the scheduler for each queued job", "≤ 64 B"},
 		restart:         {"restart with 10⁶ queued jobs, from the start of the process to the first loan", "≤ 5 s"},
 		calmTenant:      {"wait of a calm tenant beside one with 10⁵ queued", "≤ wait alone + 12 × service ÷ slots"},
+		sharedOne:       {"engine on Redis: whole jobs, against one asynq server on the same settings", "≥ 0.7 ×"},
+		sharedBest:      {"engine on Redis: whole jobs, against the best of 1, 4 and 16 asynq servers", "≥ 0.7 ×"},
+		sharedDelay:     {"engine on Redis: from the durable answer to the start of the handler, when idle", "≤ 50 ms"},
+		sharedSecond:    {"engine on Redis: two worker processes against one", "≥ 1.5 ×"},
 		idleMemory:      {"idle process, memory", "≤ 60 MB"},
 		idleCPU:         {"idle process, processor", "≤ 1 %"},
 		idleReady:       {"start of a process, until it is ready", "≤ 1 s"},

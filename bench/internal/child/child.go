@@ -2,9 +2,10 @@
 
 // Package child is what a benchmark runs in a process of its own, so that its
 // memory and processor time can be told from those of the load: the HTTP API
-// over a chosen store, and an engine that is opened again. The process is this
-// program once more. It answers questions on its standard input, a line each,
-// with lines of JSON, and ends when the input does.
+// over a chosen store, an engine that is opened again, and workers of a shared
+// one. The process is this program once more. It answers questions on its
+// standard input, a line each, with lines of JSON, and ends when the input
+// does.
 package child
 
 import (
@@ -32,6 +33,7 @@ const Arg = "sluice-bench-child"
 const (
 	serveArg  = "serve"
 	reopenArg = "reopen"
+	workArg   = "work"
 )
 
 // Main runs the child that the arguments ask for and answers true, or answers
@@ -49,6 +51,8 @@ func Main(ctx context.Context, args []string) (code int, isChild bool) {
 	switch args[2] {
 	case serveArg:
 		err = serve(ctx, args[3:], os.Stdin, os.Stdout)
+	case workArg:
+		err = work(ctx, args[3:], os.Stdin, os.Stdout)
 	case reopenArg:
 		err = reopen(ctx, args[3:], os.Stdin, os.Stdout)
 	default:

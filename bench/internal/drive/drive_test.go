@@ -111,6 +111,45 @@ func TestIntakeCountsWhatEachCallerPuts(t *testing.T) {
 	}
 }
 
+// lone is a fake whose handlers begin some time after the answer.
+type lone struct {
+	*fake
+	after  time.Duration
+	starts chan time.Time
+}
+
+func (l *lone) Put(ctx context.Context) error {
+	err := l.fake.Put(ctx)
+	begins := time.Now().Add(l.after)
+	time.AfterFunc(l.after, func() { l.starts <- begins })
+	return err
+}
+
+func TestALoneJobIsTimedFromItsAnswerToItsStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := &lone{newFake(5*time.Millisecond, time.Millisecond), 7 * time.Millisecond, make(chan time.Time, 10)}
+		got, err := drive.Lone(t.Context(), &queue.Counted{Queue: l}, 3, l.starts)
+		if diff := cmp.Diff(figures.Series{7, 7, 7}, got); diff != "" || err != nil {
+			t.Errorf("delays (-want +got):\n%s\nerror %v", diff, err)
+		}
+		l.trouble = errors.New("a worker broke")
+		if _, err := drive.Lone(t.Context(), &queue.Counted{Queue: l}, 1, l.starts); !errors.Is(err, l.trouble) {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
+func TestAJobThatIsNeverStartedEndsTheRound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(time.Millisecond, time.Millisecond)
+		if _, err := drive.Lone(t.Context(), &queue.Counted{Queue: f}, 1, nil); err == nil || !strings.Contains(err.Error(), "not started") {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
 func TestWholeJobsAreCountedInTheWindowOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

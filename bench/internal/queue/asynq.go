@@ -17,6 +17,7 @@ type Asynq struct {
 	redis     asynq.RedisClientOpt
 	servers   int
 	pid       int
+	task      Task
 	client    *asynq.Client
 	inspector *asynq.Inspector
 	payload   []byte
@@ -28,15 +29,20 @@ var _ Queue = (*Asynq)(nil)
 // Redis to sync many writes at once.
 const poolSize = 128
 
-// checkInterval is how soon an asynq server that found nothing looks again; its
+// CheckInterval is how soon an asynq server that found nothing looks again; its
 // default of a second would make it wait in vain.
-const checkInterval = 20 * time.Millisecond
+const CheckInterval = 20 * time.Millisecond
 
 // OpenAsynq is asynq with a number of servers, which share the slots. It takes
 // the queue named, so that several can share a Redis.
 func OpenAsynq(addr string, pid, servers int) (*Asynq, error) {
+	return OpenAsynqTask(addr, pid, servers, Task{})
+}
+
+// OpenAsynqTask is [OpenAsynq] whose workers do as the task says.
+func OpenAsynqTask(addr string, pid, servers int, task Task) (*Asynq, error) {
 	opt := asynq.RedisClientOpt{Addr: addr, PoolSize: poolSize}
-	a := &Asynq{redis: opt, servers: servers, pid: pid, client: asynq.NewClient(opt), inspector: asynq.NewInspector(opt), payload: []byte(Payload())}
+	a := &Asynq{redis: opt, servers: servers, pid: pid, task: task.withDefaults(), client: asynq.NewClient(opt), inspector: asynq.NewInspector(opt), payload: []byte(Payload())}
 	if err := a.client.Ping(); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis at %s: %w", addr, err), a.Close())
 	}
@@ -65,13 +71,17 @@ func (a *Asynq) Work(_ context.Context, done func()) (stop func() error, err err
 		}
 		return trouble.get()
 	}
-	handler := asynq.HandlerFunc(func(context.Context, *asynq.Task) error {
+	handler := asynq.HandlerFunc(func(ctx context.Context, _ *asynq.Task) error {
+		a.task.start()
+		if err := a.task.hold(ctx); err != nil {
+			return err
+		}
 		done()
 		return nil
 	})
 	for range a.servers {
 		s := asynq.NewServer(a.redis, asynq.Config{
-			Concurrency: Slots / a.servers, Queues: map[string]int{a.queue(): 1}, TaskCheckInterval: checkInterval,
+			Concurrency: a.task.Slots / a.servers, Queues: map[string]int{a.queue(): 1}, TaskCheckInterval: CheckInterval,
 			Logger: quiet{}, LogLevel: asynq.FatalLevel,
 			ErrorHandler: asynq.ErrorHandlerFunc(func(_ context.Context, _ *asynq.Task, err error) { trouble.set(err) }),
 		})

@@ -83,6 +83,19 @@ func systems() map[string]func(t *testing.T) queue.Queue {
 			closing(t, "close", a.Close)
 			return a
 		},
+		"shared": func(t *testing.T) queue.Queue {
+			s, err := service.StartRedis(t.Context(), binaries(t, service.Redis())[0], dir(t), "always")
+			if err != nil {
+				t.Fatal(err)
+			}
+			closing(t, "redis", s.Stop)
+			e, err := queue.OpenShared(t.Context(), queue.SharedConfig{Addr: s.Addr, PID: s.PID(), Tenants: 7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			closing(t, "close", e.Close)
+			return e
+		},
 		"river": func(t *testing.T) queue.Queue {
 			s, err := service.StartPostgres(t.Context(), binaries(t, service.Postgres()), dir(t))
 			if err != nil {
@@ -154,6 +167,19 @@ func TestEverySystemTakesEachJobFromPutToDoneOnce(t *testing.T) {
 				t.Error("a wrong count is not noticed")
 			}
 		})
+	}
+}
+
+func TestTheEngineForManyMachinesRefusesAServerThatCouldLoseJobs(t *testing.T) {
+	t.Parallel()
+	s, err := service.StartRedis(t.Context(), binaries(t, service.Redis())[0], dir(t), "everysec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, "redis", s.Stop)
+	e, err := queue.OpenShared(t.Context(), queue.SharedConfig{Addr: s.Addr, PID: s.PID(), Tenants: 1})
+	if err == nil {
+		t.Error("it was opened", e.Close())
 	}
 }
 

@@ -94,7 +94,7 @@ func (r *River) Work(ctx context.Context, done func()) (stop func() error, err e
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &riverWorker{done: done})
 	client, err := river.NewClient(riverpgxv5.New(r.pool), &river.Config{
-		Logger: silent(), Workers: workers, FetchCooldown: time.Millisecond, FetchPollInterval: checkInterval,
+		Logger: silent(), Workers: workers, FetchCooldown: time.Millisecond, FetchPollInterval: CheckInterval,
 		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: Slots}},
 	})
 	if err != nil {

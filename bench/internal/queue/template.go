@@ -140,12 +140,12 @@ func (s *Sluice) lendOne(ctx context.Context) (jobs.Loan, error) {
 // attempt and finish are the two halves of [NoOp].
 
 func (s *Sluice) attempt(ctx context.Context, l jobs.Loan) error {
-	_, err := NoOp{s.engine}.Process(ctx, l, nil)
+	_, err := NoOp{Ledger: s.engine}.Process(ctx, l, nil)
 	return err
 }
 
 func (s *Sluice) finish(ctx context.Context, l jobs.Loan) error {
-	o, err := NoOp{discard{}}.Process(ctx, l, nil)
+	o, err := NoOp{Ledger: discard{}}.Process(ctx, l, nil)
 	if err != nil {
 		return err
 	}
