@@ -117,16 +117,17 @@ func (e *Executor) putProbe(ctx context.Context, r jobs.Record, lease probeLease
 func (e *Executor) probed(ctx context.Context, model int, v tiers.Verdict) {
 	now := time.Now()
 	lease := probeLease{}
+	works := worked(v) || !isOutage(v.Class) // a route that asks for less works
 	switch {
-	case worked(v):
+	case works:
 		lease.PassedAt = now
 		e.works(model)
 	case v.Effect == tiers.EffectFailure || v.Effect == tiers.EffectOpen:
 		lease.Until = now.Add(e.stayShut(model, v, now))
 	}
 	e.stopProbing(model)
-	if v.Effect != tiers.EffectNeutral || v.OK() {
-		e.config.Events.probed(e.name(model), worked(v))
+	if works || v.Effect != tiers.EffectNeutral {
+		e.config.Events.probed(e.name(model), works)
 	}
 	if e.config.Records == nil {
 		return

@@ -197,3 +197,18 @@ func TestAnOperatorShutsARouteForAWhile(t *testing.T) {
 		}
 	})
 }
+
+func TestAProbeThatIsAskedToSlowDownHasFoundTheRouteWorking(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		one, two, executors, _ := twins(t, status(429, "2"))
+		shut(time.Now().Add(time.Second), one, two)
+		executors[0].Pace()
+		time.Sleep(time.Second)
+		if _, err := executors[0].Process(t.Context(), loan(jobs.Batch), firm(true)); err != nil {
+			t.Fatal(err)
+		}
+		if state := executors[0].Routes()[0]; state.GateLeft > 3*time.Second {
+			t.Errorf("the gate is closed for %v, want the 2 s that the server asked for", state.GateLeft)
+		}
+	})
+}
