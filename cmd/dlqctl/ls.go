@@ -107,7 +107,7 @@ func (l *listing) run(ctx context.Context) error {
 			l.take(j)
 		}
 		l.left -= len(page.Data)
-		if page.NextCursor != "" && (page.NextCursor == l.cursor || len(page.Data) == 0) {
+		if page.NextCursor != "" && (page.NextCursor == l.cursor || len(page.Data) == 0 && !page.Partial) {
 			return errors.New("the server's pages do not end")
 		}
 		if l.cursor = page.NextCursor; l.cursor == "" || l.left <= 0 {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,6 +21,9 @@ type JobList struct {
 	Data       []Job  `json:"data"`
 	NextCursor string `json:"next_cursor,omitempty" doc:"Ask for the next page with ?cursor="`
 	HasMore    bool   `json:"has_more"`
+	// Partial is true when the engine gave the page up before it was full: it
+	// keeps no index for the filter, and had looked at as many jobs as it may.
+	Partial bool `json:"partial,omitempty" doc:"The filter needs a search, which stopped early. Go on with next_cursor."`
 }
 
 // listParameters are the filters of lists.
@@ -61,16 +65,20 @@ func (s *Server) list(ctx context.Context, c *call, usual, allowed []jobs.State)
 	limit := page.Limit
 	page.Limit++ // one more says whether there is a next page
 	found, err := s.deps.Engine.List(ctx, f, page)
-	if err != nil {
+	partial, gaveUp := errors.AsType[*jobs.PartialError](err)
+	if err != nil && !gaveUp {
 		return nil, err
 	}
-	out := JobList{Data: []Job{}, HasMore: len(found) > limit}
-	found = found[:min(len(found), limit)]
+	out := JobList{Data: []Job{}, HasMore: len(found) > limit || gaveUp, Partial: gaveUp}
+	if gaveUp {
+		out.NextCursor = cursor(partial.Next)
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		out.NextCursor = cursor(found[limit-1].ID)
+	}
 	for _, j := range found {
 		out.Data = append(out.Data, s.view(j))
-	}
-	if out.HasMore {
-		out.NextCursor = cursor(found[limit-1].ID)
 	}
 	return &reply[JobList]{Status: http.StatusOK, Body: out}, nil
 }

@@ -118,7 +118,8 @@ func (s *selecting) run(ctx context.Context) error {
 	page := jobs.Page{Limit: jobs.MaxPage}
 	for {
 		found, err := s.cfg.Engine.List(ctx, s.op.Filter, page)
-		if err != nil {
+		partial, gaveUp := errors.AsType[*jobs.PartialError](err)
+		if err != nil && !gaveUp {
 			return fmt.Errorf("list jobs: %w", err)
 		}
 		for _, j := range found {
@@ -130,10 +131,14 @@ func (s *selecting) run(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(found) < page.Limit {
+		switch {
+		case gaveUp:
+			page.Before = partial.Next
+		case len(found) < page.Limit:
 			return s.flush(ctx)
+		default:
+			page.Before = found[len(found)-1].ID
 		}
-		page.Before = found[len(found)-1].ID
 		if err := s.renew(ctx); err != nil {
 			return err
 		}

@@ -138,6 +138,9 @@ type JobList struct {
 	// NextCursor asks for the next page; empty on the last.
 	NextCursor string `json:"next_cursor,omitempty"`
 	HasMore    bool   `json:"has_more"`
+	// Partial is true when the server's search stopped early; NextCursor goes
+	// on with it.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Health says that a server takes jobs in.
