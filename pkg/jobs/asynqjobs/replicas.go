@@ -67,11 +67,8 @@ func anyWrites(cmds []redis.Cmder) bool {
 	return false
 }
 
-// writes tells the commands that change data: scripts and what stores a value.
+// writes tells scripts, which all changes of the engine are.
 func writes(cmd redis.Cmder) bool {
-	switch strings.ToLower(cmd.Name()) {
-	case "evalsha", "eval", "fcall", "set", "del", "unlink", "hset", "hdel", "zadd", "zrem":
-		return true
-	}
-	return false
+	name := strings.ToLower(cmd.Name())
+	return name == "evalsha" || name == "eval"
 }
