@@ -212,11 +212,16 @@ type view struct {
 	State string `json:"state"`
 }
 
-// submit hands a document in at one API and reads how it ended from another.
+// submit hands a text in at one API and reads how it ended from another.
 func (f *fleet) submit(in, out, size int) view {
 	f.t.Helper()
 	text := "Invoice No: K-7\nInvoice date: 2026-11-22\nTotal: EUR 12.00\n" + strings.Repeat("Notes follow.\n", size/14)
-	body, err := json.Marshal(map[string]any{"schema": "invoice", "lane": "interactive", "document": map[string]string{"text": text}})
+	return f.submitDocument(in, out, map[string]any{"text": text})
+}
+
+func (f *fleet) submitDocument(in, out int, document map[string]any) view {
+	f.t.Helper()
+	body, err := json.Marshal(map[string]any{"schema": "invoice", "lane": "interactive", "document": document})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -245,6 +250,11 @@ func TestTheLocalFleetSharesItsJobs(t *testing.T) {
 	for i, size := range []int{0, 100_000, 0} {
 		all = append(all, f.submit(i%2, (i+1)%2, size))
 	}
+	pdf, err := os.ReadFile("../examples/invoice-en-stationer.pdf") // is parsed in a child process of the worker
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = append(all, f.submitDocument(0, 1, map[string]any{"base64": pdf, "mime": "application/pdf"}))
 	for _, offset := range []int{2, 3, 4, 5, 6} {
 		if _, text := f.call(http.MethodGet, offset, "/metrics", ""); !strings.Contains(text, "\nsluice_bus_connected 1\n") {
 			t.Errorf("the process with admin port +%d does not hear the others", offset)

@@ -42,7 +42,7 @@ func (e *SettingsError) Error() string {
 		lines[i] = "\n  " + r.String()
 	}
 	return "this Redis can lose jobs that were accepted:" + strings.Join(lines, "") +
-		"\nMend this, or accept the loss in words (-accept-loss, accept_loss: true)"
+		"\nMend this, or accept the loss in words (-accept-loss, redis.accept_loss: true)"
 }
 
 // server is what the engine has to know about the Redis it talks to.
