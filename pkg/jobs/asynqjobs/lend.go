@@ -86,12 +86,13 @@ func (e *Engine) lendNow(ctx context.Context, req jobs.LendRequest, first bool) 
 		want := min(req.Max-len(loans), maxLoans)
 		b, err := e.lendBatch(ctx, req, want, first)
 		loans = append(loans, b.loans...)
-		if err != nil {
-			if len(loans) > 0 && ctx.Err() != nil {
-				e.giveBack(ctx, loans)
-				loans = nil
-			}
-			return loans, err
+		switch {
+		case err == nil:
+		case len(loans) == 0 || ctx.Err() != nil:
+			e.giveBack(ctx, loans)
+			return nil, err
+		default:
+			return loans, nil // what went wrong after them the next call meets too
 		}
 		if len(loans) == req.Max || len(b.loans) < want && !b.more {
 			return loans, nil
