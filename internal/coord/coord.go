@@ -101,6 +101,7 @@ type Bus struct {
 	events   chan []jobs.Event
 	stop     chan struct{}
 	stopOnce sync.Once
+	closed   chan struct{} // after the last call of the observer by the connection
 	wg       sync.WaitGroup
 }
 
@@ -111,7 +112,7 @@ func Connect(c Config) (*Bus, error) {
 	if (c.URL == "") == (c.InProcess == nil) {
 		return nil, fmt.Errorf("coord: exactly one of a NATS URL and an in-process server must be given")
 	}
-	b := &Bus{observer: c.Observer, events: make(chan []jobs.Event, 256), stop: make(chan struct{})}
+	b := &Bus{observer: c.Observer, events: make(chan []jobs.Event, 256), stop: make(chan struct{}), closed: make(chan struct{})}
 	conn, err := nats.Connect(c.URL, b.options(c)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
@@ -142,6 +143,7 @@ func (b *Bus) options(c Config) []nats.Option {
 		nats.ConnectHandler(func(*nats.Conn) { report(true, nil) }),
 		nats.ReconnectHandler(func(*nats.Conn) { report(true, nil) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { report(false, err) }),
+		nats.ClosedHandler(func(*nats.Conn) { close(b.closed) }),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
 			subject := "connection"
 			if s != nil {
@@ -169,11 +171,13 @@ func (b *Bus) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the bus and waits for its goroutines. It is safe to call twice.
+// Close ends the bus and waits for its goroutines: the observer is not called
+// after it. It is safe to call twice, but not from the observer.
 func (b *Bus) Close() {
 	b.stopOnce.Do(func() { close(b.stop) })
 	b.wg.Wait()
 	b.conn.Close()
+	<-b.closed
 }
 
 // Beat publishes a heartbeat.
