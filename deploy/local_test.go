@@ -29,8 +29,8 @@ func build(t *testing.T) (bin string) {
 	t.Helper()
 	bin = t.TempDir()
 	for _, args := range [][]string{
-		{"build", "-o", bin + "/", "../cmd/api", "../cmd/worker"},
-		{"build", "-o", bin + "/", "github.com/nats-io/nats-server/v2"},
+		{"build", "-ldflags", "-s -w", "-o", bin + "/", "../cmd/api", "../cmd/worker"},
+		{"build", "-ldflags", "-s -w", "-o", bin + "/", "github.com/nats-io/nats-server/v2"},
 	} {
 		if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
 			t.Fatalf("go %v: %v\n%s", args, err, out)

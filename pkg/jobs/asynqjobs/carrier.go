@@ -70,13 +70,18 @@ const tokenTries = 25
 // newCarrier starts to top up tokens. a is where Redis is; the prefix begins all
 // keys of the engine.
 func newCarrier(a address, prefix string, events carrierEvents) *carrier {
+	return startCarrier(a, prefix, events, tickEvery)
+}
+
+// startCarrier is newCarrier with a tick of its own.
+func startCarrier(a address, prefix string, events carrierEvents, tick time.Duration) *carrier {
 	conn := a.patient().client()
 	c := &carrier{
 		conn: conn, prefix: prefix, client: asynq.NewClientFromRedisClient(conn), events: events,
 		ring: make(chan struct{}, 1), wake: make(chan struct{}),
 	}
 	c.life, c.end = context.WithCancel(context.Background())
-	c.work.Go(c.topUpForEver)
+	c.work.Go(func() { c.topUpForEver(tick) })
 	return c
 }
 

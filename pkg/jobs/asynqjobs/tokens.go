@@ -19,8 +19,8 @@ import (
 const restAfterFull = 5 * time.Millisecond
 
 // topUpForEver tops up whenever it is told to, and at every tick.
-func (c *carrier) topUpForEver() {
-	tick := time.NewTicker(tickEvery)
+func (c *carrier) topUpForEver(every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	rest := time.NewTimer(0)
 	defer rest.Stop()
