@@ -29,6 +29,13 @@ for program in redis-server "$bin/nats-server" "$bin/api" "$bin/worker"; do
 		exit 1
 	fi
 done
+open() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+for ((port = first; port < first + 14; port++)); do
+	if open "$port"; then
+		echo "port $port is taken, by another fleet perhaps: end it, or choose 14 others with SLUICE_LOCAL_PORT" >&2
+		exit 1
+	fi
+done
 mkdir -p "$dir/redis" "$dir/documents" || exit 1
 rm -f "$dir"/*.pid
 
@@ -70,7 +77,6 @@ until_it() {
 	done
 }
 
-open() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 ready() { exec 9<>"/dev/tcp/127.0.0.1/$1" && printf 'GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&9 && grep -q ' 200 ' <&9; }
 tell() { (ready "$1") 2>/dev/null; }
 

@@ -269,6 +269,7 @@ func TestTheLocalFleetSharesItsJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	all = append(all, f.submit(0, 1, 0), f.submit(1, 0, 50_000))
+	refused(t, bin, dir, first)
 	f.stop()
 
 	f = start(t, bin, dir, first)
@@ -278,6 +279,19 @@ func TestTheLocalFleetSharesItsJobs(t *testing.T) {
 		}
 	}
 	f.stop()
+}
+
+// refused starts a fleet beside one that runs, which must not be disturbed.
+func refused(t *testing.T, bin, dir string, first int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "./local.sh", dir)
+	cmd.Env = append(os.Environ(), "SLUICE_LOCAL_BIN="+bin, "SLUICE_LOCAL_PORT="+strconv.Itoa(first))
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "is taken") {
+		t.Errorf("a second fleet on the same ports: %v: %s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "api-1.pid")); err != nil {
+		t.Errorf("the second fleet took the first's files: %v", err)
+	}
 }
 
 func TestTheFleetSaysWhatIsMissing(t *testing.T) {
