@@ -1,6 +1,7 @@
 package backpressure
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -152,8 +153,8 @@ func (q *queues) admit(k queueKey, at time.Time) {
 
 // withdraw takes the last admission of the kind back.
 func (q *queues) withdraw(k queueKey) {
-	for i := len(q.recent) - 1; i >= 0; i-- {
-		if q.recent[i].key != k {
+	for i, a := range slices.Backward(q.recent) {
+		if a.key != k {
 			continue
 		}
 		q.recent = append(q.recent[:i], q.recent[i+1:]...)

@@ -105,7 +105,13 @@ func (c *lru[K, V]) get(k K) (V, bool) {
 		return zero, false
 	}
 	c.order.MoveToFront(e)
-	return e.Value.(*lruEntry[K, V]).value, true
+	return c.entry(e).value, true
+}
+
+// entry is what the list holds, and it holds nothing else.
+func (c *lru[K, V]) entry(e *list.Element) *lruEntry[K, V] {
+	entry, _ := e.Value.(*lruEntry[K, V])
+	return entry
 }
 
 func (c *lru[K, V]) put(k K, v V) {
@@ -113,13 +119,13 @@ func (c *lru[K, V]) put(k K, v V) {
 		c.entries = map[K]*list.Element{}
 	}
 	if e, ok := c.entries[k]; ok {
-		e.Value.(*lruEntry[K, V]).value = v
+		c.entry(e).value = v
 		c.order.MoveToFront(e)
 		return
 	}
 	if c.order.Len() >= maxSlots {
 		oldest := c.order.Back()
-		delete(c.entries, oldest.Value.(*lruEntry[K, V]).key)
+		delete(c.entries, c.entry(oldest).key)
 		c.order.Remove(oldest)
 	}
 	c.entries[k] = c.order.PushFront(&lruEntry[K, V]{k, v})

@@ -98,8 +98,8 @@ func TestSheddingBacksOffWhileItLastsAndRecovers(t *testing.T) {
 		return int(d.RetryAfter / time.Second)
 	}
 	var got []int
-	for _, after := range []time.Duration{0, 0, 1, 1, 1, 1, 1, 1, 5, 100} {
-		got = append(got, told(after*time.Second))
+	for _, after := range []int{0, 0, 1, 1, 1, 1, 1, 1, 5, 100} {
+		got = append(got, told(time.Duration(after)*time.Second))
 	}
 	if diff := cmp.Diff([]int{1, 1, 2, 4, 8, 16, 32, 32, 28, 1}, got); diff != "" {
 		t.Errorf("seconds to retry (-want +got):\n%s", diff)

@@ -113,7 +113,7 @@ func parts(t *testing.T, r request) map[string]string {
 	all := map[string]string{}
 	for reader := multipart.NewReader(strings.NewReader(r.Body), params["boundary"]); ; {
 		part, err := reader.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

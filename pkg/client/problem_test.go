@@ -71,7 +71,7 @@ func TestKindsFollowTheStatus(t *testing.T) {
 		_, c := newWire(t, tc.status, `{"code":"`+tc.code+`"}`)
 		err := get(t, c)
 		for _, kind := range kinds {
-			if got := errors.Is(err, kind); got != (kind == tc.want) {
+			if got := errors.Is(err, kind); got != errors.Is(kind, tc.want) {
 				t.Errorf("%d %s: is %v: %t", tc.status, tc.code, kind, got)
 			}
 		}

@@ -71,7 +71,7 @@ func (w *walker) count(rt *rapid.T, before jobs.Job, ev jobs.Event) {
 	if rerun {
 		w.ends = 0
 	}
-	if w.job.State.Terminal() && w.job.State != jobs.Erased && !(before.State.Terminal() && w.job.Tier == 4) {
+	if w.job.State.Terminal() && w.job.State != jobs.Erased && (!before.State.Terminal() || w.job.Tier != 4) {
 		w.ends++
 	}
 	if w.ends > 1 {

@@ -2,7 +2,7 @@ package tiers_test
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +19,7 @@ func report(t *testing.T, b *tiers.Breaker, job int, status int) {
 		t.Fatalf("job %d: %v", job, err)
 	}
 	sig := tiers.Signal{Status: status, Phase: tiers.PhaseDone, Content: "{}", FinishReason: "stop"}
-	done(jobs.ID(fmt.Sprint(job)), newWorld().classifier.Classify(sig, tiers.Judgement{}, epoch()))
+	done(jobs.ID(strconv.Itoa(job)), newWorld().classifier.Classify(sig, tiers.Judgement{}, epoch()))
 }
 
 func TestABreakerOpensAfterTenJobsAndProbesAfterItsPause(t *testing.T) {
@@ -126,7 +126,7 @@ func TestCallsThatHangOpenTheBreakerHoweverLongTheyTake(t *testing.T) {
 				t.Fatalf("job %d: %v", job, err)
 			}
 			time.Sleep(2 * time.Minute)
-			done(jobs.ID(fmt.Sprint(job)), hung)
+			done(jobs.ID(strconv.Itoa(job)), hung)
 		}
 		report(t, b, 100, 200)
 		for job := range 9 {

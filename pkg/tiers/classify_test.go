@@ -97,7 +97,7 @@ func record(t *testing.T, raw string) tiers.Signal {
 		Content    []struct{ Text string }
 		StopReason string `json:"stop_reason"`
 	}
-	if resp.StatusCode != 200 || json.Unmarshal(body, &completion) != nil {
+	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &completion) != nil {
 		return sig
 	}
 	sig.ServedModel, sig.UsageKnown = completion.Model, completion.Usage != nil

@@ -1,6 +1,7 @@
 package tiers
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -140,12 +141,7 @@ func (l *ladder) standsWithout(rows []jobs.Attempt) bool {
 	if l.in.Job.Spec.Risk == jobs.RiskHigh && l.reached() > 1 {
 		return false // an answer with holes passes no extra validation
 	}
-	for _, a := range rows {
-		if l.holds(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(rows, l.holds)
 }
 
 // rule is the row of the table for an attempt that gave no answer, after what

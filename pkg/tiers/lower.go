@@ -1,6 +1,8 @@
 package tiers
 
 import (
+	"slices"
+
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -67,8 +69,7 @@ func (l *ladder) exhausted() Step {
 	if why := l.refusesDegraded(); why != "" {
 		return l.toPerson(why)
 	}
-	for i := len(l.in.Ledger) - 1; i >= 0; i-- {
-		a := l.in.Ledger[i]
+	for _, a := range slices.Backward(l.in.Ledger) {
 		if a.Kind == jobs.SkipAttempt && (a.Why == WhyCost || a.Why == WhyTenantCost || a.Why == WhyDeadline) {
 			return l.toPerson(a.Why)
 		}

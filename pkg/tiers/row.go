@@ -1,6 +1,7 @@
 package tiers
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -109,12 +110,8 @@ func (p Policy) settled(ledger []jobs.Attempt, row jobs.Attempt, v Verdict) Verd
 			}
 		}
 	}
-	if v.OK() && p.StrictModel {
-		for _, f := range v.Flags {
-			if f == ClassSwapped {
-				return verdictOf(ClassSwapped)
-			}
-		}
+	if v.OK() && p.StrictModel && slices.Contains(v.Flags, ClassSwapped) {
+		return verdictOf(ClassSwapped)
 	}
 	return v
 }

@@ -2,6 +2,7 @@ package jobstest
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"time"
 
@@ -59,9 +60,9 @@ func retainNothing(f *fixture) {
 
 func retainAge(f *fixture) {
 	for _, s := range []jobs.State{jobs.Succeeded, jobs.Failed, jobs.Cancelled, jobs.Expired, jobs.Erased} {
-		first, second := f.bring(s), jobs.Job{}
+		first := f.bring(s)
 		f.clock.Advance(time.Second)
-		second = f.bring(s)
+		second := f.bring(s)
 		f.clock.Advance(first.EndedAt.Add(time.Hour - time.Millisecond).Sub(f.clock.Now()))
 		f.same("before its time", jobs.Retained{}, f.retain(age(s, time.Hour)))
 		f.left(s, first.ID, second.ID)
@@ -321,8 +322,6 @@ func retainInvalid(f *fixture) {
 // merged adds to a retention by count a state of which none is kept.
 func merged(counts map[jobs.State]int64, s jobs.State) map[jobs.State]int64 {
 	all := map[jobs.State]int64{s: 0}
-	for of, n := range counts {
-		all[of] = n
-	}
+	maps.Copy(all, counts)
 	return all
 }

@@ -46,10 +46,10 @@ func (e *Engine) queues() []jobs.QueueStats {
 			}
 			rows[at] = q
 		}
-		switch {
-		case j.State == jobs.Running:
+		switch j.State {
+		case jobs.Running:
 			q.Running++
-		case j.State == jobs.Parked:
+		case jobs.Parked:
 			q.Parked++
 		default:
 			q.Queued++

@@ -155,7 +155,7 @@ func (s *stmt) each(ctx context.Context, f func(row []driver.Value) error, args 
 	}()
 	for {
 		switch err := rows.Next(s.row); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			if ctx.Err() != nil {

@@ -109,7 +109,7 @@ func syncDir(path string) error {
 
 // explain adds to an error of opening a database what its reader can do.
 func (d *directory) explain(err error) error {
-	advice := ""
+	var advice string
 	switch code := primary(err); {
 	case errors.Is(err, errNotOurs):
 		advice = "if it was one, it is damaged: restore it from a backup; else move " + databaseName + " elsewhere, or choose another data directory"

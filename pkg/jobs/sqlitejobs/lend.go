@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -289,14 +290,8 @@ func (t *tx) expire(r *row, now time.Time) error {
 
 // await lets a call of Lend wait for work, unless its caller's time is up.
 func (w *writer) await(c *call) {
-	kept := w.waiters[:0]
-	for _, other := range w.waiters {
-		if other.fate.Load() != abandoned {
-			kept = append(kept, other)
-		}
-	}
-	clear(w.waiters[len(kept):])
-	w.waiters = append(kept, c)
+	w.waiters = slices.DeleteFunc(w.waiters, func(other *call) bool { return other.fate.Load() == abandoned })
+	w.waiters = append(w.waiters, c)
 	c.fate.Store(pending)
 	if c.wait.over.Load() && c.claim() {
 		w.waiters = w.waiters[:len(w.waiters)-1]

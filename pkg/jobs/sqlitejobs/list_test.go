@@ -79,9 +79,10 @@ func TestFewAmongManyAreFound(t *testing.T) {
 				finish(t, e, l, succeed())
 				continue
 			}
-			if state == jobs.Failed {
+			switch state {
+			case jobs.Failed:
 				finish(t, e, l, fail("corrupt"))
-			} else if state == jobs.InReview {
+			case jobs.InReview:
 				finish(t, e, l, jobs.Outcome{Kind: jobs.ToReview, Reason: "why"})
 			}
 			break

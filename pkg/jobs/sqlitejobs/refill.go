@@ -47,13 +47,13 @@ type filler struct {
 }
 
 // each runs a query whose rows have n columns.
-func (f *filler) each(sql string, n int, row func(v []driver.Value) error, args ...driver.Value) error {
+func (f *filler) each(sql string, n int, row func(v []driver.Value) error) error {
 	s, err := f.w.db.prepare(sql, n)
 	if err != nil {
 		return err
 	}
 	defer s.drop()
-	return s.each(context.Background(), row, args...)
+	return s.each(context.Background(), row)
 }
 
 func (f *filler) tenants() error {

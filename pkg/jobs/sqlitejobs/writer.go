@@ -2,6 +2,7 @@ package sqlitejobs
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -77,7 +78,7 @@ func (w *writer) attempt(group []*call) {
 	}
 	w.undo(t, err)
 	if !environmental(err) && len(group)+len(served) > 1 && w.broken == nil {
-		for _, c := range append(group[:len(group):len(group)], served...) {
+		for _, c := range append(slices.Clip(group), served...) {
 			if w.broken != nil {
 				c.answer(unavailable(w.broken))
 				continue
@@ -86,7 +87,7 @@ func (w *writer) attempt(group []*call) {
 		}
 		return
 	}
-	for _, c := range append(group[:len(group):len(group)], served...) {
+	for _, c := range append(slices.Clip(group), served...) {
 		c.answer(unavailable(err))
 	}
 }
