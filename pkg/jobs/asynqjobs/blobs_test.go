@@ -224,6 +224,7 @@ func TestAProcessThatDiedWhileItMarkedIsReplaced(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := &blobs{dir: t.TempDir()}
 			m := marker{client: conn, key: name, blobs: b, file: filepath.Join(b.dir, markerFile)}
 			if err := died(m); err != nil {

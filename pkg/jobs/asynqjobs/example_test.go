@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -67,7 +68,7 @@ func exampleServer() (url string, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	server := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", fmt.Sprint(addr.Port), "--dir", dir,
+	server := exec.Command("redis-server", "--bind", "127.0.0.1", "--port", strconv.Itoa(addr.Port), "--dir", dir,
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "")
 	if err := server.Start(); err != nil {
 		panic(err)

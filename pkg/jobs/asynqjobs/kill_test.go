@@ -76,7 +76,7 @@ func acceptOn(ctx context.Context, t *testing.T, e jobs.Engine, n *atomic.Int64,
 				was.mu.Unlock()
 				break
 			}
-			if !expected(t, ctx, err) {
+			if !expected(ctx, t, err) {
 				return
 			}
 		}
@@ -88,7 +88,7 @@ func acceptOn(ctx context.Context, t *testing.T, e jobs.Engine, n *atomic.Int64,
 func settleOn(ctx context.Context, t *testing.T, e jobs.Engine, worker string, was *told) {
 	for ctx.Err() == nil {
 		loans, err := e.Lend(ctx, jobs.LendRequest{Worker: worker, Max: 4, Slots: 16, Wait: time.Second})
-		if err != nil && !expected(t, ctx, err) {
+		if err != nil && !expected(ctx, t, err) {
 			return
 		}
 		for _, l := range loans {
@@ -100,7 +100,7 @@ func settleOn(ctx context.Context, t *testing.T, e jobs.Engine, worker string, w
 					was.mu.Unlock()
 					break
 				}
-				if !expected(t, ctx, err) {
+				if !expected(ctx, t, err) {
 					return
 				}
 			}
@@ -110,7 +110,7 @@ func settleOn(ctx context.Context, t *testing.T, e jobs.Engine, worker string, w
 
 // expected reports whether to go on after an error: the server is away. It
 // pauses, so that those who try again leave it a processor.
-func expected(t *testing.T, ctx context.Context, err error) bool {
+func expected(ctx context.Context, t *testing.T, err error) bool {
 	if ctx.Err() != nil {
 		return false
 	}

@@ -145,7 +145,7 @@ func (r records) List(ctx context.Context, q jobs.RecordQuery) ([]jobs.Record, e
 	}
 	q = q.WithDefaults()
 	if jobs.ID(q.Kind).Validate() != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // no record is of such a kind
 	}
 	key := r.e.cfg.Prefix + "rx:" + q.Kind
 	if q.Index != "" {

@@ -3,6 +3,7 @@ package asynqjobs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (r replicated) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 			return next(ctx, cmds)
 		}
 		wait := redis.NewIntCmd(ctx, "wait", r.replicas, r.within.Milliseconds())
-		err := next(ctx, append(cmds[:len(cmds):len(cmds)], wait))
+		err := next(ctx, append(slices.Clip(cmds), wait))
 		got, waitErr := wait.Result()
 		if waitErr == nil && got >= int64(r.replicas) {
 			return err
@@ -59,12 +60,7 @@ func (r replicated) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 }
 
 func anyWrites(cmds []redis.Cmder) bool {
-	for _, cmd := range cmds {
-		if writes(cmd) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(cmds, writes)
 }
 
 // writes tells scripts, which all changes of the engine are.

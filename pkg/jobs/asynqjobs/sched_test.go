@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -142,7 +143,7 @@ func (p *pair) pick() bool {
 	lane, tenant, e, ok := p.s.Pick(p.now)
 	var want any
 	if ok {
-		want = fmt.Sprint([]any{int(lane), tenant, fmt.Sprintf("j%d", e.Seq), fmt.Sprint(e.Seq), fmt.Sprint(e.Cost)})
+		want = fmt.Sprint([]any{int(lane), tenant, fmt.Sprintf("j%d", e.Seq), strconv.FormatInt(e.Seq, 10), strconv.Itoa(int(e.Cost))})
 		p.running = append(p.running, picked{lane, tenant, e})
 		p.queued = slices.DeleteFunc(p.queued, func(q picked) bool { return q.e.Seq == e.Seq })
 	}

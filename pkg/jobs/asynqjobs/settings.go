@@ -54,7 +54,6 @@ type server struct {
 	replicas int
 	aof      bool
 	eviction string
-	loading  bool
 }
 
 // oldest is the oldest Redis that has what the scripts need.

@@ -130,7 +130,7 @@ func (e *Engine) changeAll(
 		}
 		ch := &change{before: before, after: before}
 		if guards != nil {
-			ch.until = guards[i]
+			ch.until = guards[i] //nolint:gosec // G602: there is one for each id
 		}
 		at := notBefore(&before, now)
 		if ch.event, err = move(&ch.after, at); err != nil {

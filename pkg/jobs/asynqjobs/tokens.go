@@ -78,7 +78,7 @@ type supply struct {
 	ready, tokens  [laneCount]int
 }
 
-const laneCount = 4
+const laneCount = jobs.NumLanes
 
 // missing answers how many tokens a lane lacks: there should be as many as jobs
 // ready, but no more than two for each slot, nor than two for each worker, since

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -93,7 +94,7 @@ func TestALeaseThatWasExtendedMeanwhileIsNotTakenBack(t *testing.T) {
 		t.Fatalf("%d loans, %v", len(loans), err)
 	}
 	reap := func(j *jobs.Job, now time.Time) (jobs.Event, error) { return j.Reap(e.cfg.Policy, now) }
-	was := fmt.Sprint(loans[0].Lease.Until.UnixMilli())
+	was := strconv.FormatInt(loans[0].Lease.Until.UnixMilli(), 10)
 	states, err := e.Extend(t.Context(), []jobs.Lease{loans[0].Lease}, time.Hour)
 	if err != nil || !states[0].Held {
 		t.Fatalf("%+v, %v", states, err)
@@ -106,7 +107,7 @@ func TestALeaseThatWasExtendedMeanwhileIsNotTakenBack(t *testing.T) {
 		}
 	}
 	take(was, 0)
-	take(fmt.Sprint(states[0].Until.UnixMilli()), 1)
+	take(strconv.FormatInt(states[0].Until.UnixMilli(), 10), 1)
 }
 
 func TestAChangeThatCameTooLateBeginsAnew(t *testing.T) {

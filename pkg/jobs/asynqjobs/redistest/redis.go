@@ -55,6 +55,7 @@ func Start(tb testing.TB, s Settings) *Redis {
 }
 
 func (s Settings) withDefaults(tb testing.TB) Settings {
+	tb.Helper()
 	set := func(field *string, value string) {
 		if *field == "" {
 			*field = value
@@ -70,6 +71,7 @@ func (s Settings) withDefaults(tb testing.TB) Settings {
 }
 
 func (s Settings) args(tb testing.TB, addr string) []string {
+	tb.Helper()
 	host, port := split(tb, addr)
 	args := []string{
 		"--bind", host, "--port", port, "--dir", s.Dir, "--daemonize", "no", "--save", "",
