@@ -111,6 +111,9 @@ func (f *fleet) sweep(ctx context.Context) {
 		if _, err := f.engine.Sweep(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			f.t.Error(err)
 		}
+		for _, p := range f.processes {
+			p.executor.Refresh(ctx)
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ type health struct {
 	unproven bool
 	// opened is when the route opened last, as far as is known.
 	opened time.Time
+	// recovered is when it was last found to work after an outage.
+	recovered time.Time
 	// probing says that a job of this process probes the route, and offered
 	// when a job was last let in to do so.
 	probing bool
@@ -46,7 +48,7 @@ func (e *Executor) look(model int, now time.Time) tiers.Route {
 			h.opened = r.Gate.Until
 		}
 	}
-	r.DownSince, r.Unproven = h.downSince, h.unproven
+	r.DownSince, r.Unproven, r.RecoveredAt = h.downSince, h.unproven, h.recovered
 	h.mu.Unlock()
 	if outage {
 		e.config.Limits.Restart(r.Name(), now)
@@ -66,6 +68,9 @@ func (e *Executor) works(model int) {
 	h := e.health[model]
 	h.mu.Lock()
 	since := h.downSince
+	if h.unproven {
+		h.recovered = time.Now()
+	}
 	h.downSince, h.unproven = time.Time{}, false
 	h.mu.Unlock()
 	if !since.IsZero() {
@@ -114,6 +119,18 @@ func (h *health) lets(calls int, now time.Time) int {
 	}
 	h.offered = now
 	return min(calls, 1)
+}
+
+// offerAgain lets the next job in at once to probe the routes of a tier: the
+// one that was let in keeps its last call for when they work.
+func (e *Executor) offerAgain(tier int) {
+	for i, h := range e.health {
+		if e.config.Models[i].Tier == tier {
+			h.mu.Lock()
+			h.offered = time.Time{}
+			h.mu.Unlock()
+		}
+	}
 }
 
 // rarer is how far apart the looks at a route are that has been down for so

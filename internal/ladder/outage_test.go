@@ -77,15 +77,15 @@ func checkOutage(t *testing.T, f *fleet, processes, slots int) {
 		firsts, retries = firsts+p.firsts, retries+p.retries
 	}
 	inFlight := processes * slots
-	if most := 10*processes + inFlight + 2*processes; before > most {
+	if most := 10*processes + inFlight; before > most {
 		t.Errorf("%d calls before the route was found down, want at most %d", before, most)
 	}
 	if retries > firsts/10+10 {
 		t.Errorf("%d retries beside %d first attempts", retries, firsts)
 	}
 	// Three commits are the least: accepted, lent, settled. A call costs a
-	// few more: its row, a park and a second loan, and now and then a probe.
-	if n, most := f.commits(), 3.05+6*float64(len(f.calls))/outageJobs; n > most {
+	// few more: its row, parks and loans, and now and then a probe.
+	if n, most := f.commits(), 3.05+8*float64(len(f.calls))/outageJobs; n > most {
 		t.Errorf("%.2f commits a job, want at most %.2f", n, most)
 	}
 	t.Logf("%d calls before, %d in all, %.2f commits a job", before, len(f.calls), f.commits())

@@ -20,6 +20,9 @@ func (r *run) outcome(step tiers.Step) jobs.Outcome {
 		o.Kind, o.Failure = jobs.Fail, r.failure(step)
 	case tiers.StepPark:
 		o.Kind, o.Until, o.Gate, o.Reason = jobs.Park, step.Until, step.Gate, step.Why
+		if step.Why == tiers.WhyUnproven {
+			r.offerAgain(step.Tier)
+		}
 	case tiers.StepCall, tiers.StepRepair, tiers.StepRules, tiers.StepAsk, tiers.StepWait, tiers.StepSkip:
 	}
 	return o

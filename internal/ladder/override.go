@@ -67,7 +67,8 @@ func ForcedGates(ctx context.Context, records jobs.Records, now time.Time) ([]ti
 	return all, nil
 }
 
-// Refresh takes in the operators' words. The owner calls it once a second;
+// Refresh takes in the operators' words, and whether another process has found
+// a route to work that this one believes down. The owner calls it once a second;
 // while the records cannot be read the last known words stand.
 func (e *Executor) Refresh(ctx context.Context) {
 	if e.config.Records == nil {
@@ -81,4 +82,5 @@ func (e *Executor) Refresh(ctx context.Context) {
 		return
 	}
 	e.config.Gates.Override(all)
+	e.hearProbes(ctx)
 }

@@ -104,6 +104,26 @@ func (e *Executor) takeProbe(ctx context.Context, model int, timeout time.Durati
 	return true, false
 }
 
+// hearProbes looks whether others have seen the routes work that nobody here
+// has seen to. Without it a process whose jobs all wait for somebody else's
+// probe would never learn of it.
+func (e *Executor) hearProbes(ctx context.Context) {
+	now := time.Now()
+	for i, h := range e.health {
+		h.mu.Lock()
+		waits, opened := h.unproven && !h.opened.After(now), h.opened
+		h.mu.Unlock()
+		if !waits {
+			continue
+		}
+		found, err := e.config.Records.Get(ctx, kindProbe, recordID(e.name(i)))
+		var lease probeLease
+		if err == nil && json.Unmarshal(found.Value, &lease) == nil && lease.PassedAt.After(opened) {
+			e.works(i)
+		}
+	}
+}
+
 func (e *Executor) putProbe(ctx context.Context, r jobs.Record, lease probeLease) (err error) {
 	if r.Value, err = json.Marshal(lease); err != nil {
 		return err

@@ -212,3 +212,24 @@ func TestAProbeThatIsAskedToSlowDownHasFoundTheRouteWorking(t *testing.T) {
 		}
 	})
 }
+
+func TestAProcessHearsThatAnotherHasSeenTheRouteWork(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		one, two, executors, _ := twins(t, after(time.Second, good))
+		shut(time.Now().Add(time.Second), one, two)
+		for _, e := range executors {
+			e.Pace()
+		}
+		time.Sleep(time.Second)
+		if o, err := executors[0].Process(t.Context(), loan(jobs.Batch), firm(true)); err != nil || o.Kind != jobs.Succeed {
+			t.Fatalf("ended by %s, %v", o.Kind, err)
+		}
+		if executors[1].Routes()[0].Down == 0 {
+			t.Fatal("the other knows it already")
+		}
+		executors[1].Refresh(t.Context())
+		if down := executors[1].Routes()[0].Down; down != 0 {
+			t.Errorf("the other believes the route down for %v", down)
+		}
+	})
+}

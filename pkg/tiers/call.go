@@ -62,10 +62,14 @@ func (l *ladder) start(tier int, route Route, rows []jobs.Attempt) Step {
 }
 
 // granted asks for the call if it is a retry. A refusal leaves the tier, or
-// waits for the budget to fill. A probe needs no grant: the fleet makes one at
-// a time, and those whose retries were refused have the most use for it.
+// waits for the budget to fill. Two need no grant: a probe, since the fleet
+// makes one at a time, and the first call after an outage, which goes out at
+// the pace at which the route is taken up again.
 func (l *ladder) granted(call Step, route Route, rows []jobs.Attempt) (Step, bool) {
 	if len(rows) == 0 || route.Unproven {
+		return Step{}, true
+	}
+	if before := lastOn(route, rows); before.N != 0 && before.EndedAt.Before(route.RecoveredAt) {
 		return Step{}, true
 	}
 	last := rows[len(rows)-1]
@@ -82,8 +86,9 @@ func (l *ladder) granted(call Step, route Route, rows []jobs.Attempt) (Step, boo
 const budgetWait = 30 * time.Second
 
 // awaitBudget parks a job whose retry on the primary was refused, as long as
-// its lane is patient and unless tier 2 can answer now: when many jobs fail at
-// once the budget pays for few of them, and the others need no person yet.
+// its lane is patient with tier 2 and has none that answers now: when many jobs
+// fail at once the budget pays for few of them, and the others need no person
+// yet.
 func (l *ladder) awaitBudget(call Step, last jobs.Attempt) (Step, bool) {
 	now := l.in.Now
 	if call.Tier != 1 {
@@ -91,15 +96,18 @@ func (l *ladder) awaitBudget(call Step, last jobs.Attempt) (Step, bool) {
 	}
 	limit := l.latest(1).Add(-l.margin)
 	if !l.patient() {
-		if below, possible := l.readyBelow(); l.lane <= jobs.Interactive || possible && !below.After(now) {
+		below, possible := l.readyBelow()
+		if l.lane <= jobs.Interactive || possible && !below.After(now) {
 			return Step{}, false
 		}
-		limit = earlier(limit, last.EndedAt.Add(l.policy.Patience[l.lane]))
+		if possible {
+			limit = earlier(limit, last.EndedAt.Add(l.policy.Patience[l.lane]))
+		}
 	}
 	if !now.Add(l.policy.MaxSleep).Before(limit) {
 		return Step{}, false
 	}
-	wait := max(budgetWait, min(now.Sub(last.EndedAt), l.away))
+	wait := max(budgetWait, min(now.Sub(last.EndedAt), 4*l.away))
 	return Step{Kind: StepPark, Tier: 1, Until: earlier(now.Add(wait), limit), Why: WhyRetryBudget}, true
 }
 
@@ -120,6 +128,9 @@ func (l *ladder) await(tier int, route Route, ready time.Time, rows []jobs.Attem
 	wait := Step{Kind: StepWait, Tier: tier, Until: until, Why: why}
 	if until.Sub(now) > l.policy.MaxSleep {
 		wait.Kind, wait.Until = StepPark, l.stayAway(tier, route, until, switches)
+		if why == WhyUnproven { // look now and then whether somebody has seen it work
+			wait.Until = earlier(until, now.Add(max(budgetWait, min(now.Sub(route.DownSince), l.away))))
+		}
 		if why == WhyGated {
 			wait.Gate = route.Gate.Name
 		}

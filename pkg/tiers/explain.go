@@ -200,6 +200,7 @@ var whyPhrases = map[string]string{
 	WhyWindow:       "the document is too long for the model",
 	WhyResidency:    "the job's data must stay elsewhere",
 	WhyBusy:         "our own limits left no room",
+	WhyUnproven:     "it was down and had not been seen to work again",
 	WhyTenantCost:   "the tenant's money for today is spent",
 	WhyProbe:        "it was asked whether it works again",
 	WhyStale:        "an earlier answer past its time",

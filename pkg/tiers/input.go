@@ -73,6 +73,10 @@ type Route struct {
 	DownSince time.Time
 	// Unproven is true when a call on the route would be the fleet's probe.
 	Unproven bool
+	// RecoveredAt is when the route was last found to work again after an
+	// outage; zero when it never was down. What failed before says nothing
+	// about it any more, so a retry of that needs no budget.
+	RecoveredAt time.Time
 }
 
 // open is when neither gate nor breaker nor our own limits keep calls away.

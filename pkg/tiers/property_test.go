@@ -63,6 +63,10 @@ func drawWorld(t *rapid.T) *world {
 		if rapid.Bool().Draw(t, "down") {
 			r.DownSince = w.now.Add(-time.Hour)
 		}
+		r.Unproven = rapid.IntRange(0, 3).Draw(t, "unproven") == 0
+		if rapid.IntRange(0, 3).Draw(t, "recovered") == 0 {
+			r.RecoveredAt = w.now.Add(time.Minute)
+		}
 		gate := tiers.Gate{
 			Name:   rapid.SampledFrom([]string{r.Provider, r.Name()}).Draw(t, "gate name"),
 			Until:  w.now.Add(time.Duration(rapid.SampledFrom([]int{-1, -1, 1, 5, 60, 900, 3600}).Draw(t, "gate")) * time.Second),

@@ -127,9 +127,9 @@ func (l *ladder) choose(routes []Route, rows []jobs.Attempt) (Route, time.Time) 
 			return cmp.Compare(a.Estimate.CostMicroUSD, b.Estimate.CostMicroUSD)
 		})
 	}
-	best, bestReady := routes[0], ready(routes[0], rows)
+	best, bestReady := routes[0], l.ready(routes[0], rows)
 	for _, r := range routes {
-		at := ready(r, rows)
+		at := l.ready(r, rows)
 		if !at.After(later(l.in.Now, l.waitsUntil(r, rows))) {
 			return r, at
 		}
@@ -145,6 +145,8 @@ func (l *ladder) choose(routes []Route, rows []jobs.Attempt) (Route, time.Time) 
 func (l *ladder) blocker(r Route, rows []jobs.Attempt) string {
 	at := ready(r, rows)
 	switch {
+	case l.saved(r, rows).After(at):
+		return WhyUnproven
 	case !at.After(due(r, rows)):
 		return string(lastOn(r, rows).Class)
 	case !at.After(r.Gate.Until):
@@ -154,6 +156,24 @@ func (l *ladder) blocker(r Route, rows []jobs.Attempt) string {
 	default:
 		return WhyBusy
 	}
+}
+
+// ready is when the job may call a route: when it can, and would not burn its
+// last call.
+func (l *ladder) ready(r Route, rows []jobs.Attempt) time.Time {
+	return later(ready(r, rows), l.saved(r, rows))
+}
+
+// saved is until when the job keeps its last call of a tier from being spent on
+// a probe of a route that was down; zero when it need not. Jobs with more calls
+// left probe meanwhile. One that is alone does it itself after half of the time
+// that it can wait.
+func (l *ladder) saved(r Route, rows []jobs.Attempt) time.Time {
+	if !r.Unproven || len(rows) == 0 || countCalls(rows)+1 < l.policy.model(r.Tier).calls() {
+		return time.Time{}
+	}
+	since := rows[len(rows)-1].EndedAt
+	return since.Add(max(l.last(r.Tier, r).Sub(since), 0) / 2)
 }
 
 // ready is when a route can be called by this job.
@@ -168,9 +188,9 @@ func due(r Route, rows []jobs.Attempt) time.Time {
 
 // lastOn is the last attempt on a route; the zero attempt when there is none.
 func lastOn(r Route, rows []jobs.Attempt) jobs.Attempt {
-	for i := len(rows) - 1; i >= 0; i-- {
-		if onRoute(rows[i], r) {
-			return rows[i]
+	for _, a := range slices.Backward(rows) {
+		if onRoute(a, r) {
+			return a
 		}
 	}
 	return jobs.Attempt{}

@@ -28,7 +28,7 @@ const divider = "----\n"
 //	at <duration>                        the job is lent so long after it was queued
 //	simple_below, high_risk_smaller, high_risk_rules  <value>
 //	validated | no_money | cached fresh|stale
-//	routes none | route <tier> <provider> <model> [window=n] [refused=why] [breaker=d] [busy=d] [down=d] [cost=n]
+//	routes none | route <tier> <provider> <model> [window=n] [refused=why] [breaker=d] [busy=d] [down=d] [recovered=d] [unproven] [cost=n]
 //	gate <name> <duration> <class>
 //	rules complete | incomplete
 //	<model>: <answer>; <answer>; …       in order, the last one again and again
@@ -200,6 +200,10 @@ func addRoute(w *world, words []string) error {
 			r.BusyUntil = epoch().Add(mustDuration(value))
 		case "down":
 			r.DownSince = epoch().Add(-mustDuration(value))
+		case "recovered":
+			r.RecoveredAt = epoch().Add(mustDuration(value))
+		case "unproven":
+			r.Unproven = true
 		case "breaker":
 			r.BreakerUntil = epoch().Add(mustDuration(value))
 		default:

@@ -29,6 +29,9 @@ const (
 	WhyResidency = "residency"
 	// WhyBusy: our own limits on the route leave no room.
 	WhyBusy = "busy"
+	// WhyUnproven: the routes of the tier were down, nobody has seen them work
+	// since, and the job has one call left.
+	WhyUnproven = "unproven"
 	// WhyTenantCost: the tenant has spent the money it may spend today, or
 	// nobody can say.
 	WhyTenantCost = "tenant_budget"
