@@ -20,7 +20,7 @@ type figures struct {
 	known    int // paid calls that the ledgers know, made or not
 	again    int // of those that the provider counted, the second and later ones for a document
 	lost     int // loans that ended because nobody extended them
-	released int // loans that were given back
+	released int // loans that were given back after their jobs had begun
 	lower    int // jobs that ended below the first tier
 }
 
@@ -89,8 +89,12 @@ func (c *cluster) judgeJob(e jobs.Engine, id jobs.ID, f *figures) int {
 			f.lost++
 			ended++
 		case jobs.EventReleased:
-			f.released++
-			ended++
+			// A worker that leaves may still be lent jobs by a call that is
+			// under way, and gives them back untouched.
+			if ev.Reason != "lend_ended" {
+				f.released++
+				ended++
+			}
 		default:
 		}
 	}

@@ -1,7 +1,6 @@
 package chaos_test
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
@@ -42,10 +41,10 @@ func pauseAndContinue(t *testing.T, model modelsim.Config) {
 	paused, heir := c.workers[0], c.addWorker()
 	c.load.post(t, clusterSlots)
 	until(t, 20*time.Second, "all slots call the model", func() bool { return c.provider.Count("") == clusterSlots })
-	paused.signal(syscall.SIGSTOP)
+	paused.pause()
 	heir.start()
 	until(t, 30*time.Second, "the heir has finished", func() bool { return heir.logged(settledLine) == clusterSlots })
-	paused.signal(syscall.SIGCONT)
+	paused.resume()
 	until(t, 20*time.Second, "the paused worker was refused", func() bool { return paused.logged(lostLine) == clusterSlots })
 	if n := paused.logged(settledLine); n != 0 {
 		t.Errorf("the paused worker settled %d jobs", n)

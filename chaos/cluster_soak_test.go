@@ -2,7 +2,6 @@ package chaos_test
 
 import (
 	"math/rand/v2"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,9 +23,9 @@ func mishaps() []mishap {
 		}},
 		{"a worker is paused", func(c *cluster, random *rand.Rand) {
 			w := c.workers[random.IntN(len(c.workers))]
-			w.signal(syscall.SIGSTOP)
+			w.pause()
 			pass(between(random, 0, clusterLease*3/2))
-			w.signal(syscall.SIGCONT)
+			w.resume()
 		}},
 		{"an API is killed", func(c *cluster, random *rand.Rand) {
 			a := c.apis[random.IntN(len(c.apis))]

@@ -3,7 +3,6 @@ package chaos_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -165,14 +164,6 @@ func (c *cluster) stop() {
 // calls are the paid calls that a worker has made.
 func (c *cluster) calls(w *worker) []modelsim.Call {
 	return slices.DeleteFunc(c.provider.Calls(), func(call modelsim.Call) bool { return call.Key != modelsim.KeyName(w.key) })
-}
-
-// signal sends a signal to the process.
-func (p *program) signal(s os.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 // logged counts the lines of the log that hold a text.

@@ -78,8 +78,9 @@ type program struct {
 	environ []string
 	logs    lockedBuffer
 
-	cmd  *exec.Cmd
-	done chan error
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when the life is over
+	exit  error         // read it after ended
 }
 
 // newProgram is a program that was not started yet, with an environment of its
@@ -140,10 +141,12 @@ func (p *program) launch() {
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	p.done = done
-	cmd := p.cmd
-	go func() { done <- cmd.Wait() }()
+	cmd, ended := p.cmd, make(chan struct{})
+	p.ended = ended
+	go func() {
+		p.exit = cmd.Wait()
+		close(ended)
+	}()
 }
 
 // await waits until the program is ready.
@@ -153,8 +156,8 @@ func (p *program) await() {
 	defer cancel()
 	for !p.ready(ctx) {
 		select {
-		case err := <-p.done:
-			p.t.Fatalf("%s ended at start: %v\n%s", filepath.Base(p.binary), err, p.logs.tail(2000))
+		case <-p.ended:
+			p.t.Fatalf("%s ended at start: %v\n%s", filepath.Base(p.binary), p.exit, p.logs.tail(2000))
 		case <-ctx.Done():
 			p.t.Fatalf("%s was not ready in 30s\n%s", filepath.Base(p.binary), p.logs.tail(2000))
 		case <-time.After(10 * time.Millisecond):
@@ -181,7 +184,7 @@ func (p *program) kill() {
 		return
 	}
 	_ = p.cmd.Process.Kill()
-	<-p.done
+	<-p.ended
 	p.cmd = nil
 }
 
@@ -191,9 +194,9 @@ func (p *program) terminate(within time.Duration) error {
 		return err
 	}
 	select {
-	case err := <-p.done:
+	case <-p.ended:
 		p.cmd = nil
-		return err
+		return p.exit
 	case <-time.After(within):
 		return errors.New("still running after " + within.String())
 	}

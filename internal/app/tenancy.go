@@ -2,26 +2,54 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/httpapi"
 	"github.com/sluicehq/sluice/internal/tenants"
+	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
 // openTenants reads what tenants may do, and tells the engine and the admission.
 // The configuration of the API is where tenants begin; an edit at run time
 // outlasts it.
 func (s *process) openTenants(ctx context.Context, seeds []tenants.Seed) error {
-	var err error
-	s.tenants, err = tenants.Open(ctx, tenants.Config{
-		Engine: s.engine, Spender: s.archive, Seeds: seeds,
-		Weights: s.control.SetWeights, Paused: s.control.SetPaused, Events: s.tenantEvents(),
-	})
-	return err
+	deadline := time.NewTimer(tenantsWithin)
+	defer deadline.Stop()
+	for try := 1; ; try++ {
+		var err error
+		s.tenants, err = tenants.Open(ctx, tenants.Config{
+			Engine: s.engine, Spender: s.archive, Seeds: seeds,
+			Weights: s.control.SetWeights, Paused: s.control.SetPaused, Events: s.tenantEvents(),
+		})
+		if !errors.Is(err, jobs.ErrUnavailable) {
+			return err
+		}
+		if try == 1 {
+			s.Log.Warn().Err(err).Msg("waiting for the engine")
+		}
+		pause := time.NewTimer(tenantsPause)
+		select {
+		case <-pause.C:
+		case <-deadline.C:
+			return err
+		case <-ctx.Done():
+			return fmt.Errorf("%w while waiting for the engine: %w", ctx.Err(), err)
+		}
+	}
 }
+
+// The store of a fleet may be restarted just while a process starts, which then
+// asks again after each pause.
+const (
+	tenantsWithin = time.Minute
+	tenantsPause  = 500 * time.Millisecond
+)
 
 // seedsOf lists the tenants of the configuration. Without any there is the one
 // that everybody is.
