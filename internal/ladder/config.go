@@ -70,6 +70,8 @@ type Config struct {
 	Prepare func(spec jobs.Spec, text document.Text) (Extraction, error)
 	Models  []Model
 	Policy  tiers.Policy
+	// Breaker is when the breakers of the routes open; the zero value works.
+	Breaker tiers.BreakerPolicy
 	// Gates, Budgets and Limits are shared by all jobs of the process; nil
 	// makes new ones.
 	Gates   *tiers.Gates

@@ -44,7 +44,7 @@ func New(c Config) (*Executor, error) {
 	}
 	e := &Executor{config: c, classifier: classifier, purse: purse{money: c.Money}}
 	for i, m := range c.Models {
-		e.breakers = append(e.breakers, tiers.NewBreaker(tiers.BreakerPolicy{}))
+		e.breakers = append(e.breakers, tiers.NewBreaker(c.Breaker))
 		e.health = append(e.health, &health{})
 		c.Limits.Set(e.name(i), m.Limits, time.Now())
 	}

@@ -66,6 +66,7 @@ type setup struct {
 	provider         provider
 	complete         bool
 	sweeps           time.Duration // how often the engine is swept; 0 means 1 s
+	breaker          tiers.BreakerPolicy
 }
 
 func primaryOnly() []ladder.Model {
@@ -122,6 +123,7 @@ func (f *fleet) member(n int, s setup) *member {
 	var err error
 	p.executor, err = ladder.New(ladder.Config{
 		Store: counted{f}, Reader: reader{}, Models: s.models, Gates: p.gates, Name: fmt.Sprintf("p%d", n), Records: f.engine.Records(),
+		Breaker: s.breaker,
 		Prepare: func(spec jobs.Spec, _ document.Text) (ladder.Extraction, error) {
 			return &task{p, jobs.ID(spec.Schema)}, nil
 		},

@@ -90,3 +90,80 @@ func checkOutage(t *testing.T, f *fleet, processes, slots int) {
 	}
 	t.Logf("%d calls before, %d in all, %.2f commits a job", before, len(f.calls), f.commits())
 }
+
+// TestWithoutBreakersTheBudgetStillBoundsTheRetries switches the breakers off,
+// so that nothing but the budget stands between an outage and the retries.
+func TestWithoutBreakersTheBudgetStillBoundsTheRetries(t *testing.T) {
+	never := tiers.BreakerPolicy{MinJobs: 1 << 30}
+	for _, lane := range []jobs.Lane{jobs.Interactive, jobs.Standard} {
+		for _, processes := range []int{1, 3} {
+			for _, slots := range []int{1, 4, 16, 64} {
+				if lane == jobs.Standard && slots != 16 {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s/%d processes/%d slots", lane, processes, slots), func(t *testing.T) {
+					bubble(t, func(t *testing.T) {
+						f := startFleet(t, setup{
+							processes: processes, slots: slots, models: primaryOnly(), complete: true, breaker: never,
+							provider: func(string, time.Duration) func(context.Context) extract.Answer {
+								return after(200*time.Millisecond, status(500, ""))
+							},
+						})
+						f.submit(outageJobs, lane)
+						time.Sleep(tiers.Policy{}.WithDefaults().Deadlines[lane] + time.Minute)
+						f.finish()
+						firsts, retries := 0, 0
+						for _, p := range f.processes {
+							firsts, retries = firsts+p.firsts, retries+p.retries
+						}
+						if firsts != outageJobs || retries > firsts/10+10 {
+							t.Errorf("%d retries beside %d first attempts", retries, firsts)
+						}
+						if states, _ := f.states(); states[jobs.Succeeded] != outageJobs {
+							t.Errorf("jobs by state: %v", states)
+						}
+						t.Logf("%d retries beside %d first attempts, %.2f commits a job", retries, firsts, f.commits())
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestAWarmProcessSpendsItsUnitsAtMost begins an outage when the retry budgets
+// are full: then the fleet makes up to ten calls more before it is found.
+func TestAWarmProcessSpendsItsUnitsAtMost(t *testing.T) {
+	const warm = 10 * time.Minute
+	for _, processes := range []int{1, 3} {
+		for _, slots := range []int{1, 4, 16, 64} {
+			t.Run(fmt.Sprintf("%d processes/%d slots", processes, slots), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					f := startFleet(t, setup{
+						processes: processes, slots: slots, models: primaryOnly(), complete: true,
+						provider: func(_ string, at time.Duration) func(context.Context) extract.Answer {
+							if at < warm {
+								return after(200*time.Millisecond, good)
+							}
+							return after(200*time.Millisecond, status(500, ""))
+						},
+					})
+					f.submit(400, jobs.Standard)
+					time.Sleep(warm)
+					f.submit(500, jobs.Interactive)
+					time.Sleep(10 * time.Minute)
+					f.finish()
+					before := 0
+					for _, c := range f.calls {
+						if c.from >= warm && !c.shut {
+							before++
+						}
+					}
+					if most := 10*processes + processes*slots + 10; before > most {
+						t.Errorf("%d calls before the route was found down, want at most %d", before, most)
+					}
+					t.Logf("%d calls before the route was found down", before)
+				})
+			})
+		}
+	}
+}

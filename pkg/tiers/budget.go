@@ -2,6 +2,7 @@ package tiers
 
 import (
 	"sync"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -29,7 +30,12 @@ const (
 	budgetUnit  = 1000
 	budgetEarn  = budgetUnit / 10 // for each first attempt
 	budgetFleet = 10              // units that all workers together may hold
+	budgetIdle  = 3 * budgetUnit  // what time alone fills a bucket to: one retry of any class
 )
+
+// budgetTrickle is the time in which all workers together earn a unit without
+// any first attempt.
+const budgetTrickle = 10 * time.Minute
 
 // RetryBudget is a bucket of retries for one route and pool in one process. A
 // first attempt earns a tenth of a unit, and a retry takes one or, after a
@@ -38,7 +44,10 @@ const (
 //	retries ≤ 0.1 × first attempts + the cap
 //
 // in each process, and because the cap is shared out over the live workers,
-// over the fleet as well; no store is needed. Beside the units it holds money
+// over the fleet as well; no store is needed. An idle fleet earns a unit in ten
+// minutes beside that, until it holds three, or a job that is alone would wait
+// for its retry in vain. Where the cap is too small for the dearest retry a full
+// bucket grants it and owes the rest. Beside the units it holds money
 // by the same rule: a tenth of what first attempts may cost, and at most the
 // cap times twice what they cost in the mean — a repair, or a call with more
 // room for its answer, costs up to twice as much — so that ten small calls do
@@ -48,6 +57,7 @@ type RetryBudget struct {
 	workers int
 	micro   int64 // money, in millionths of a dollar
 	mean    int64 // recent mean cost of a first attempt
+	idle    time.Duration
 }
 
 // NewRetryBudget makes a bucket that holds one unit, for one of n live
@@ -84,13 +94,25 @@ func (b *RetryBudget) First(micro int64) {
 
 func (b *RetryBudget) microLimit() int64 { return dearest * b.mean * int64(b.limit()) / budgetUnit }
 
+// Pass earns what so much time brings. Units for which there is no room are
+// lost.
+func (b *RetryBudget) Pass(d time.Duration) {
+	step := budgetTrickle * time.Duration(max(b.workers, 1)) / budgetUnit // for a thousandth
+	b.idle += max(d, 0)
+	earned := int(min(b.idle/step, budgetIdle*budgetFleet))
+	b.idle %= step
+	fill := min(earned, max(min(budgetIdle, b.limit())-b.tokens, 0))
+	b.tokens += fill
+	b.micro = max(b.micro, min(b.micro+int64(fill)*dearest*b.mean/budgetUnit, b.microLimit()))
+}
+
 // dearest is how many times the cost of a first attempt a retry may cost.
 const dearest = 2
 
 // Take takes cost units and the money that the retry may cost, and reports
 // whether both were there. A refusal takes nothing.
 func (b *RetryBudget) Take(cost int, micro int64) bool {
-	if cost < 0 || b.tokens < cost*budgetUnit || micro > 0 && b.mean > 0 && b.micro < micro {
+	if cost < 0 || b.tokens < min(cost*budgetUnit, b.limit()) || micro > 0 && b.mean > 0 && b.micro < micro {
 		return false
 	}
 	b.tokens -= cost * budgetUnit
@@ -107,11 +129,18 @@ func (b *RetryBudget) SetWorkers(n int) {
 }
 
 // Budgets holds the retry budgets of a process, one for each route and pool.
-// It is safe for concurrent use; the zero value works.
+// It reads the clock and is safe for concurrent use; the zero value works.
 type Budgets struct {
 	mu      sync.Mutex
 	workers int
-	buckets map[budgetKey]*RetryBudget
+	buckets map[budgetKey]*timedBudget
+}
+
+// timedBudget is a bucket that knows until when it has earned by time.
+type timedBudget struct {
+	*RetryBudget
+
+	at time.Time
 }
 
 type budgetKey struct {
@@ -161,17 +190,19 @@ func (b *Budgets) SetWorkers(n int) {
 	}
 }
 
-// bucket finds or makes a bucket. Routes come from the configuration, so their
-// number is bounded.
+// bucket finds or makes a bucket, and lets it earn what time brought. Routes
+// come from the configuration, so their number is bounded.
 func (b *Budgets) bucket(route string, pool Pool) *RetryBudget {
-	key := budgetKey{route, pool}
+	key, now := budgetKey{route, pool}, time.Now()
 	bucket := b.buckets[key]
 	if bucket == nil {
-		bucket = NewRetryBudget(b.workers)
+		bucket = &timedBudget{NewRetryBudget(b.workers), now}
 		if b.buckets == nil {
-			b.buckets = map[budgetKey]*RetryBudget{}
+			b.buckets = map[budgetKey]*timedBudget{}
 		}
 		b.buckets[key] = bucket
 	}
-	return bucket
+	bucket.Pass(now.Sub(bucket.at))
+	bucket.at = now
+	return bucket.RetryBudget
 }

@@ -3,6 +3,8 @@ package tiers_test
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -51,14 +53,15 @@ func TestTheCapIsSharedAmongLiveWorkersButNeverBelowOne(t *testing.T) {
 }
 
 // TestRetriesStayWithinTheBound checks every window of random traffic against
-// retries ≤ 0.1 × first attempts + cap.
+// retries ≤ 0.1 × first attempts + cap. A retry that costs more than the cap is
+// one retry, for which the bucket owes the rest.
 func TestRetriesStayWithinTheBound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		workers := rapid.IntRange(1, 20).Draw(t, "workers")
 		limit := max(10/float64(workers), 1)
 		b := tiers.NewRetryBudget(workers)
-		type step struct{ firsts, spent int }
+		type step struct{ firsts, calls, spent int }
 		story := []step{{}}
 		for _, cost := range rapid.SliceOfN(rapid.IntRange(0, 3), 0, 300).Draw(t, "costs") {
 			next := story[len(story)-1]
@@ -67,16 +70,82 @@ func TestRetriesStayWithinTheBound(t *testing.T) {
 				next.firsts++
 			} else if b.Take(cost, 0) {
 				next.spent += cost
+				next.calls++
 			}
 			story = append(story, next)
 		}
 		for i := range story {
 			for _, end := range story[i:] {
 				bound := 0.1*float64(end.firsts-story[i].firsts) + limit
-				if spent := float64(end.spent - story[i].spent); spent > bound+1e-9 {
-					t.Fatalf("%v units spent in a window that allows %v", spent, bound)
+				if calls := float64(end.calls - story[i].calls); calls > bound+1e-9 {
+					t.Fatalf("%v retries in a window that allows %v", calls, bound)
+				}
+				owed := max(3-limit, 0)
+				if spent := float64(end.spent - story[i].spent); spent > bound+owed+1e-9 {
+					t.Fatalf("%v units spent in a window that allows %v", spent, bound+owed)
 				}
 			}
+		}
+	})
+}
+
+func TestEachOfManyWorkersMayRetryATimeout(t *testing.T) {
+	t.Parallel()
+	b := tiers.NewRetryBudget(20)
+	if !b.Take(3, 0) || b.Take(1, 0) {
+		t.Error("a full bucket does not grant exactly one dear retry")
+	}
+	for range 29 {
+		b.First(0)
+	}
+	if b.Take(1, 0) {
+		t.Error("granted before what is owed was earned")
+	}
+	if b.First(0); !b.Take(1, 0) {
+		t.Error("refused after what was owed is earned")
+	}
+}
+
+func TestAnIdleFleetEarnsAUnitInTenMinutesUpToThree(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 3} {
+		b := tiers.NewRetryBudget(workers)
+		b.Take(1, 0)
+		for range 100 { // in pieces that bring nothing by themselves
+			b.Pass(time.Duration(workers) * 6 * time.Second)
+		}
+		if got := b.Tokens(); got != 1 {
+			t.Errorf("one of %d workers holds %v units after its ten minutes, want 1", workers, got)
+		}
+		if b.Pass(24 * time.Hour); b.Tokens() != 3 {
+			t.Errorf("one of %d workers holds %v units after a day, want 3", workers, b.Tokens())
+		}
+	}
+	full := tiers.NewRetryBudget(1)
+	for range 100 {
+		full.First(1000)
+	}
+	units, money := full.Tokens(), full.MicroUSD()
+	if full.Pass(time.Hour); full.Tokens() != units || full.MicroUSD() != money {
+		t.Errorf("time took from a full bucket: %v units, %d", full.Tokens(), full.MicroUSD())
+	}
+}
+
+// TestAJobAloneGetsItsRetryInTime is a job whose call timed out, with nobody
+// else to earn the three units of its retry, and the money of it.
+func TestAJobAloneGetsItsRetryInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var b tiers.Budgets
+		b.First("a/m", tiers.PoolEval, 1000)
+		began := time.Now()
+		for !b.Take("a/m", tiers.PoolEval, 3, 1000) {
+			if time.Sleep(time.Minute); time.Since(began) > time.Hour {
+				t.Fatal("no retry within an hour")
+			}
+		}
+		if waited := time.Since(began); waited < 15*time.Minute {
+			t.Errorf("granted after %v", waited)
 		}
 	})
 }
