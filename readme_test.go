@@ -3,7 +3,6 @@ package sluice_test
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/internal/document/pdftest"
+	"github.com/sluicehq/sluice/internal/processtest"
 )
 
 // readme holds the shell blocks of the README in order.
@@ -62,14 +62,7 @@ func build(t *testing.T) *built {
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.addr = l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	b.addr = processtest.FreeAddress(t)
 	compiled, err := pdftest.CacheDir()
 	if err != nil {
 		t.Fatal(err)

@@ -5,22 +5,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/rs/zerolog"
 
+	"github.com/sluicehq/sluice/cmd/internal/program"
 	"github.com/sluicehq/sluice/cmd/internal/shared"
 	"github.com/sluicehq/sluice/internal/app"
 	"github.com/sluicehq/sluice/internal/app/config"
 	"github.com/sluicehq/sluice/internal/coord"
 	"github.com/sluicehq/sluice/internal/coord/embedded"
-	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/jobs/sqlitejobs"
 )
@@ -28,60 +21,39 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-func main() {
-	if len(os.Args) == 2 && os.Args[1] == document.ChildArg {
-		os.Exit(document.RunChild(context.Background(), os.Stdin, os.Stdout))
+func main() { program.Main(api()) }
+
+// api is the program.
+func api() program.Program {
+	var demo bool
+	return program.Program{
+		Name: "api", Version: version,
+		Flags: func(f program.Flags) {
+			f.BoolVar(&demo, "demo", false, "use a simulated model provider that fails now and then")
+			f.Key("addr", "addr", "`host:port` of the HTTP API (default 127.0.0.1:8080)")
+			f.Key("admin-addr", "admin_addr", "`host:port` of metrics and profiles, or off (default 127.0.0.1:9090)")
+			f.Key("data-dir", "data_dir", "`directory` of everything that is kept (default ./data)")
+			f.Key("slots", "slots", "`jobs` at once; 0 runs no worker here (default 16)")
+			f.Key("nats-listen", "nats.listen", "open a NATS port at `host:port`")
+		},
+		Serve:  func(ctx context.Context, call program.Call) error { return serve(ctx, call, demo) },
+		Probes: func(c config.Config) (string, error) { return c.Addr, nil },
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-ctx.Done()
-		stop() // a second signal ends the process at once
-	}()
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
-// Exit codes.
-const (
-	exitOK    = 0
-	exitError = 1
-	exitUsage = 2
-)
-
-func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	if len(args) == 1 && args[0] == "healthcheck" {
-		return healthcheck(ctx, environ, stderr)
-	}
-	o, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
-	}
-	if err != nil {
-		return exitUsage // the flag package has said why
-	}
-	if o.version {
-		_, _ = fmt.Fprintln(stdout, version)
-		return exitOK
-	}
-	if err := serve(ctx, o, environ, stderr); err != nil {
-		_, _ = fmt.Fprintf(stderr, "api: %v\n", err)
-		return exitError
-	}
-	return exitOK
-}
-
-func serve(ctx context.Context, o options, environ []string, stderr io.Writer) error {
-	if o.demo {
-		stop, err := o.simulate()
+func serve(ctx context.Context, call program.Call, demo bool) error {
+	if demo {
+		stop, err := simulate(call.Keys)
 		if err != nil {
 			return err
 		}
 		defer stop()
 	}
-	c, err := config.Load(config.Sources{File: o.file, Environ: environ, Flags: o.keys})
+	c, err := call.Config()
 	if err != nil {
 		return err
 	}
-	log := app.NewLogger(c.Log, stderr)
+	log := app.NewLogger(c.Log, call.Stderr)
 	if c.Shared() && c.NATS.URL == "" && c.NATS.Listen == "" {
 		log.Warn().Msg("other processes are not heard: set NATS_URL, or -nats-listen for one of them")
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,8 +19,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/sluicehq/sluice/cmd/internal/program"
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/document/pdftest"
+	"github.com/sluicehq/sluice/internal/processtest"
 )
 
 func TestMain(m *testing.M) {
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 		_ = os.Unsetenv(asProgram)
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+		os.Exit(api().Run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -49,35 +50,8 @@ type instance struct {
 	addr  string
 	admin string
 	dir   string
-	log   *safeBuffer
+	log   *processtest.Output
 	stop  func() int
-}
-
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // start runs the program with an environment of its own and waits until it is
@@ -90,7 +64,7 @@ func start(t *testing.T, args []string, environ ...string) *instance {
 // newInstance chooses addresses and a directory.
 func newInstance(t *testing.T) *instance {
 	t.Helper()
-	return &instance{t: t, addr: freeAddress(t), admin: freeAddress(t), dir: filepath.Join(t.TempDir(), "data"), log: &safeBuffer{}}
+	return &instance{t: t, addr: processtest.FreeAddress(t), admin: processtest.FreeAddress(t), dir: filepath.Join(t.TempDir(), "data"), log: &processtest.Output{}}
 }
 
 // environ is the environment of an instance.
@@ -108,11 +82,11 @@ func (p *instance) start(args []string, environ ...string) *instance {
 	environ = p.environ(environ...)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(p.t.Context()))
 	code := make(chan int, 1)
-	go func() { code <- run(ctx, args, environ, p.log, p.log) }()
+	go func() { code <- api().Run(ctx, args, environ, p.log, p.log) }()
 	p.stop = sync.OnceValue(func() int { cancel(); return <-code })
 	stop := p.stop
 	p.t.Cleanup(func() {
-		if got := stop(); got != exitOK {
+		if got := stop(); got != program.ExitOK {
 			p.t.Errorf("exit code %d\n%s", got, p.log)
 		}
 		if p.t.Failed() {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,8 +13,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/sluicehq/sluice/cmd/internal/program"
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/document/pdftest"
+	"github.com/sluicehq/sluice/internal/processtest"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/jobs/asynqjobs"
 	"github.com/sluicehq/sluice/pkg/jobs/asynqjobs/redistest"
@@ -31,39 +32,12 @@ func TestMain(m *testing.M) {
 // patience bounds the waits; it is reached only by a failure.
 const patience = 60 * time.Second
 
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // instance is one run of the program inside the test.
 type instance struct {
 	t     *testing.T
 	admin string
-	log   *safeBuffer
+	log   *processtest.Output
 	stop  func() int
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // start runs the program with an environment of its own.
@@ -73,13 +47,13 @@ func start(t *testing.T, args []string, environ ...string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &instance{t: t, admin: freeAddress(t), log: &safeBuffer{}}
+	p := &instance{t: t, admin: processtest.FreeAddress(t), log: &processtest.Output{}}
 	environ = append([]string{
 		"SLUICE_ADMIN_ADDR=" + p.admin, "SLUICE_DATA_DIR=" + t.TempDir(), "SLUICE_LOG__LEVEL=trace", "SLUICE_DOCUMENT__CACHE_DIR=" + cache,
 	}, environ...)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	code := make(chan int, 1)
-	go func() { code <- run(ctx, args, environ, p.log, p.log) }()
+	go func() { code <- worker().Run(ctx, args, environ, p.log, p.log) }()
 	p.stop = sync.OnceValue(func() int { cancel(); return <-code })
 	t.Cleanup(func() {
 		p.stop()
@@ -202,14 +176,14 @@ func TestWorkersRunTheJobsThatOthersAccept(t *testing.T) {
 			t.Errorf("%s is %s", c.id, j.State)
 		}
 	}
-	if code := one.stop(); code != exitOK {
+	if code := one.stop(); code != program.ExitOK {
 		t.Errorf("the first ended with code %d", code)
 	}
 	accept(t, e, "after", invoice(0))
 	if j := settled(t, e, "after"); j.State != jobs.Succeeded {
 		t.Errorf("after one left: %s", j.State)
 	}
-	if code := two.stop(); code != exitOK {
+	if code := two.stop(); code != program.ExitOK {
 		t.Errorf("the second ended with code %d", code)
 	}
 	if log := one.log.String(); !strings.Contains(log, "draining") || !strings.Contains(log, "stopped") {
@@ -250,8 +224,8 @@ func TestAWorkerSaysWhyItCannotStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			code := run(t.Context(), c.args, append([]string{"SLUICE_DATA_DIR=" + t.TempDir(), "SLUICE_ADMIN_ADDR=off"}, c.environ...), &out, &out)
-			if code == exitOK || !strings.Contains(out.String(), c.want) {
+			code := worker().Run(t.Context(), c.args, append([]string{"SLUICE_DATA_DIR=" + t.TempDir(), "SLUICE_ADMIN_ADDR=off"}, c.environ...), &out, &out)
+			if code == program.ExitOK || !strings.Contains(out.String(), c.want) {
 				t.Errorf("code %d: %s", code, out.String())
 			}
 		})
@@ -273,23 +247,23 @@ func TestTheHealthCheckAsksTheWorker(t *testing.T) {
 	p := start(t, nil, f.environ()...)
 	p.until("/readyz", http.StatusOK)
 	ask := func() int {
-		return run(t.Context(), []string{"healthcheck"}, []string{"SLUICE_ADMIN_ADDR=" + p.admin}, p.log, p.log)
+		return worker().Run(t.Context(), []string{"healthcheck"}, []string{"SLUICE_ADMIN_ADDR=" + p.admin}, p.log, p.log)
 	}
-	if code := ask(); code != exitOK {
+	if code := ask(); code != program.ExitOK {
 		t.Errorf("of a running worker: %d", code)
 	}
 	p.stop()
-	if code := ask(); code == exitOK {
+	if code := ask(); code == program.ExitOK {
 		t.Error("of a stopped worker: ok")
 	}
-	if code := run(t.Context(), []string{"healthcheck"}, []string{"SLUICE_ADMIN_ADDR=off"}, p.log, p.log); code == exitOK {
+	if code := worker().Run(t.Context(), []string{"healthcheck"}, []string{"SLUICE_ADMIN_ADDR=off"}, p.log, p.log); code == program.ExitOK {
 		t.Error("of none: ok")
 	}
 }
 
 func TestTheVersionIsPrinted(t *testing.T) {
 	var out bytes.Buffer
-	if code := run(t.Context(), []string{"-version"}, nil, &out, &out); code != exitOK || out.String() != version+"\n" {
+	if code := worker().Run(t.Context(), []string{"-version"}, nil, &out, &out); code != program.ExitOK || out.String() != version+"\n" {
 		t.Errorf("code %d: %s", code, out.String())
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluicehq/sluice/internal/coord"
 	"github.com/sluicehq/sluice/internal/coord/embedded"
+	"github.com/sluicehq/sluice/internal/processtest"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -51,16 +52,6 @@ func connect(t *testing.T, c coord.Config) *coord.Bus {
 	}
 	t.Cleanup(b.Close)
 	return b
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func TestMessagesCrossTheInProcessServer(t *testing.T) {
@@ -154,7 +145,7 @@ func TestARubbishMessageIsDroppedAndCounted(t *testing.T) {
 }
 
 func TestABusOutlivesItsServer(t *testing.T) {
-	address := freeAddress(t)
+	address := processtest.FreeAddress(t)
 	state := make(chan bool, 16)
 	var dropped atomic.Int64
 	b := connect(t, coord.Config{URL: "nats://" + address, Observer: coord.Observer{
@@ -196,7 +187,7 @@ func TestABusOutlivesItsServer(t *testing.T) {
 
 func TestEventsAreDroppedWhenTheBusIsBehind(t *testing.T) {
 	var dropped atomic.Int64
-	b := connect(t, coord.Config{URL: "nats://" + freeAddress(t), Observer: coord.Observer{
+	b := connect(t, coord.Config{URL: "nats://" + processtest.FreeAddress(t), Observer: coord.Observer{
 		Dropped: func(_ string, n int) { dropped.Add(int64(n)) },
 	}})
 	b.Close()
