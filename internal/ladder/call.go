@@ -43,7 +43,7 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	answer.Signal.Usage = r.config.Models[model].usage(used.InputTokens, used.OutputTokens)
 
 	now := time.Now()
-	c.verdict = r.classifier.Classify(answer.Signal, answer.Judgement, now)
+	c.verdict = r.breakers[model].Judge(r.classifier.Classify(answer.Signal, answer.Judgement, now))
 	if gate, changed := r.config.Gates.CloseBy(c.verdict, step.Provider, step.Model, now); changed {
 		r.config.Events.gateClosed(gate)
 	}

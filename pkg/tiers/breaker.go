@@ -58,6 +58,7 @@ type Breaker struct {
 	mu        sync.Mutex
 	failed    map[jobs.ID]time.Time // jobs that count as failed, until then
 	streak    map[jobs.ID]struct{}  // jobs that failed since the last success
+	pages     int                   // answers in a row that came from no API
 	openUntil time.Time
 }
 
@@ -140,6 +141,31 @@ func (b *Breaker) evidence(job jobs.ID, v Verdict) error {
 	default:
 		return errCallNeutral
 	}
+}
+
+// What the breaker makes of pages where an API should be: a login page or one
+// of a CDN that keeps coming is an address that somebody must mend.
+const (
+	pagesToHalt = 3
+	haltForPage = 5 * time.Minute
+)
+
+// Judge returns the verdict on a call in the light of those before it: the
+// third [ClassNotAPI] in a row halts the route. Whoever asks Allow for the call
+// asks Judge once for its verdict.
+func (b *Breaker) Judge(v Verdict) Verdict {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case v.Class == ClassNotAPI:
+		b.pages++
+	case v.Action != ActStop: // the API itself spoke, or nobody did
+		b.pages = 0
+	}
+	if v.Class == ClassNotAPI && b.pages >= pagesToHalt {
+		v.Action, v.Effect, v.Scope, v.GateFor = ActHalt, EffectOpen, ScopeRoute, haltForPage
+	}
+	return v
 }
 
 // onlyFailures reports whether enough jobs failed without a success between

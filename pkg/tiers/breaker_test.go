@@ -163,3 +163,19 @@ func TestACallFromBeforeTheBreakerOpenedIsNoProbe(t *testing.T) {
 		}
 	})
 }
+
+func TestThreePagesInARowHaltARoute(t *testing.T) {
+	t.Parallel()
+	b := tiers.NewBreaker(tiers.BreakerPolicy{})
+	page := tiers.Verdict{Class: tiers.ClassNotAPI, Action: tiers.ActSwitch, Effect: tiers.EffectFailure, Scope: tiers.ScopeProvider}
+	fine, stopped := tiers.Verdict{}, tiers.Verdict{Class: tiers.ClassCancelled, Action: tiers.ActStop}
+	for i, tc := range []struct {
+		v     tiers.Verdict
+		halts bool
+	}{{page, false}, {page, false}, {fine, false}, {page, false}, {stopped, false}, {page, false}, {page, true}, {page, true}, {fine, false}, {page, false}} {
+		got := b.Judge(tc.v)
+		if halted := got.Action == tiers.ActHalt && got.GateFor > 0 && got.Scope == tiers.ScopeRoute; halted != tc.halts {
+			t.Errorf("verdict %d is %+v", i, got)
+		}
+	}
+}

@@ -25,6 +25,12 @@ type Gate struct {
 // Closed reports whether the gate is closed at now.
 func (g Gate) Closed(now time.Time) bool { return g.Until.After(now) }
 
+// halts reports whether the gate is closed at now for something that somebody
+// must mend, so that nobody can say when it opens.
+func (g Gate) halts(now time.Time) bool {
+	return g.Closed(now) && (g.Reason == ClassNotAPI || RuleOf(g.Reason).Action == ActHalt)
+}
+
 // Later is whichever of g and o opens later; g when they open together.
 func (g Gate) Later(o Gate) Gate {
 	if o.Until.After(g.Until) {

@@ -43,7 +43,7 @@ func (p Policy) PaceOf(routes []Carrying, now time.Time) Pace {
 		case !c.Route.open().After(now):
 			most += c.Calls
 			waited = true
-		case !halts(c.Route, now):
+		case !c.Route.Gate.halts(now):
 			waited = true
 		}
 	}
@@ -55,12 +55,6 @@ func (p Policy) PaceOf(routes []Carrying, now time.Time) Pace {
 	default:
 		return Pace{Most: min(most, Unlimited), DueBy: now.Add(p.lastCall(smaller))}
 	}
-}
-
-// halts reports whether a route's gate is closed for something that an
-// operator must mend.
-func halts(r Route, now time.Time) bool {
-	return r.Gate.Closed(now) && RuleOf(r.Gate.Reason).Action == ActHalt
 }
 
 // dueMargin is for how long before its last moment a job counts as nearly due:

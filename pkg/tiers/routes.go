@@ -104,7 +104,7 @@ func (l *ladder) spentOn(r Route, rows []jobs.Attempt) jobs.Class {
 // its provider; empty when there is none. Nobody can say when such a gate
 // opens, so only patient jobs wait for it.
 func (l *ladder) halted(r Route) jobs.Class {
-	if r.Gate.Until.After(l.in.Now) && RuleOf(r.Gate.Reason).Action == ActHalt {
+	if r.Gate.halts(l.in.Now) {
 		return r.Gate.Reason
 	}
 	for _, a := range l.in.Ledger {

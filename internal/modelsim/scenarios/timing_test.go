@@ -128,6 +128,31 @@ func TestAnUnpaidAccountIsAskedOnce(t *testing.T) {
 	}
 }
 
+// TestThePageThatKeepsComingHaltsTheRoute sends a login page where an API
+// should be: three in a row are a wrong address, and nobody waits for it.
+func TestThePageThatKeepsComingHaltsTheRoute(t *testing.T) {
+	const wrong = 4 * time.Minute
+	rules := []modelsim.Rule{modelsim.Always(modelsim.Match{Model: large, During: modelsim.During{Until: wrong}}, modelsim.HTMLPage())}
+	run(t, setup{slots: 1, rules: rules}, func(t *testing.T, s *stack) {
+		for _, id := range s.submit(many(20, jobs.Standard, hard)...) {
+			if j, _ := s.settled(id); j.Tier != 2 || j.EndedAt.Sub(j.AcceptedAt) > time.Minute {
+				t.Errorf("%s ended on tier %d after %v", id, j.Tier, j.EndedAt.Sub(j.AcceptedAt))
+			}
+		}
+		if n := len(s.sent(large)); n != 3 {
+			t.Errorf("%d calls to the wrong address, want 3", n)
+		}
+		gate := s.gates[0].Of("near", large, time.Now())
+		if gate.Reason != tiers.ClassNotAPI || !gate.Closed(time.Now()) {
+			t.Errorf("the gate is %+v", gate)
+		}
+		time.Sleep(time.Until(gate.Until))
+		if j, _ := s.settled(s.submitAs("later", job{text: hard(21), lane: jobs.Standard})); j.Tier != 1 {
+			t.Errorf("after the address was mended a job ended on tier %d", j.Tier)
+		}
+	})
+}
+
 func TestADeadKeyIsTriedOnceOnEachRouteAndTheRulesTakeOver(t *testing.T) {
 	run(t, setup{slots: 1, keys: []string{"rotated"}}, func(t *testing.T, s *stack) {
 		for _, id := range s.submit(many(5, jobs.Interactive, simple)...) {
