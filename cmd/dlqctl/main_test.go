@@ -111,7 +111,9 @@ func (s *sluice) cmdSeed(ts *testscript.TestScript, _ bool, args []string) {
 	case "running":
 		s.lend(s.submit(o))
 	case "done":
-		s.finish(s.lend(s.submit(o)), success())
+		ended := success()
+		ended.Service = 700 * time.Millisecond
+		s.finish(s.lend(s.submit(o)), ended)
 	default:
 		ts.Fatalf("seed: unknown kind %s", args[0])
 	}

@@ -84,7 +84,7 @@ func (a *app) root() *cobra.Command {
 	a.flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "how long each request may take")
 	a.flags.VarP(&a.format, "output", "o", "table, tsv, json or name (default table on a terminal, else tsv)")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
-	group(root, "see", "See:", a.groupsCommand(), a.lsCommand(), a.countCommand(), a.showCommand(), a.explainCommand())
+	group(root, "see", "See:", a.groupsCommand(), a.lsCommand(), a.countCommand(), a.showCommand(), a.explainCommand(), a.lanesCommand())
 	group(root, "act", "Act on jobs:", a.requeueCommand(), a.cancelCommand(), a.completeCommand(), a.rejectCommand(), a.moveCommand(), a.eraseCommand())
 	group(root, "manage", "Reviews, operations, tenants:", a.reviewCommand(), a.opsCommand(), a.tenantsCommand())
 	root.AddCommand(a.versionCommand(), environmentTopic(), exitCodesTopic())

@@ -97,6 +97,7 @@ func evilOf(t *testing.T, what string) string {
 		 "counts":{"total":-3,"done":9,"failed":5,"failed_by":{S:5}}`,
 		"groups": `"fingerprint":S,"state":S,"class":S,"provider":S,"schema":S,"count":-1,"sample":"job_1"`,
 		"audit":  `"n":1,"job":"job_1","result":S,"why":S,"state":S`,
+		"lanes":  `"lanes":[{"lane":S,"tenant":S,"queued":1,"running":-1,"oldest_s":1e300,"service_ms":9223372036854775807,"paused":true}],"slots":-1,"workers":0`,
 	}[what]
 	all := `{"operation":"op_1","next_cursor":S,"data":[{` + item + `}],` + item + `}`
 	if what == "groups" || what == "audit" {
@@ -115,6 +116,7 @@ func TestTextsAboutTenantsAndOperationsAreNoOrdersEither(t *testing.T) {
 		},
 		"groups": {"groups", "__complete ls --class x", "__complete ls --provider x"},
 		"audit":  {"ops audit op_1", "ops audit op_1 --failed"},
+		"lanes":  {"lanes"},
 	} {
 		body := evilOf(t, what)
 		if !json.Valid([]byte(body)) {

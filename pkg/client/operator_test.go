@@ -84,6 +84,30 @@ func TestEachCallAboutAReviewTakesItsRoute(t *testing.T) {
 	})
 }
 
+func TestLanesAreReadWithTheirTenants(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	sum := `{"lane":"batch","queued":5,"running":2,"parked":1,"oldest_s":1.5,"mood":1}`
+	row := `{"lane":"batch","tenant":"acme","queued":5,"running":2,"parked":1,"oldest_s":1.5,"service_ms":700,"paused":true}`
+	checkAsked(t, []asked{
+		{`{}`, "GET", "/v1/lanes", "", func(c *client.Client) error { return only(c.Lanes(ctx, client.LaneQuery{})) }},
+		{`{"as_of":"2026-11-22T10:00:00Z","lanes":[` + sum + `],"queues":[` + row + `],"truncated":true,"slots":16,"workers":1}`, "GET", "/v1/lanes?limit=9&tenant=acme", "",
+			func(c *client.Client) error {
+				got, err := c.Lanes(ctx, client.LaneQuery{Tenant: "acme", Limit: 9})
+				slots, workers := 16, 1
+				want := client.LaneList{
+					AsOf: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC), Truncated: true, Slots: &slots, Workers: &workers,
+					Lanes:  []client.Queue{{Lane: "batch", Queued: 5, Running: 2, Parked: 1, OldestSeconds: 1.5}},
+					Queues: []client.Queue{{Lane: "batch", Tenant: "acme", Queued: 5, Running: 2, Parked: 1, OldestSeconds: 1.5, ServiceMS: 700, Paused: true}},
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("lanes (-want +got):\n%s", diff)
+				}
+				return err
+			}},
+	})
+}
+
 func TestEachCallAboutATenantTakesItsRoute(t *testing.T) {
 	t.Parallel()
 	ctx, zero, usd, lanes := t.Context(), 0, client.USD(12_340_000), []string{}
@@ -198,6 +222,7 @@ func TestAnswersAboutSomethingElseAreRefused(t *testing.T) {
 		{"a listed operation", `{"data":[{"id":"../1","state":"draft"}]}`, func(c *client.Client) error { return only(c.Operations(ctx, "", client.Page{})) }},
 		{"a listed tenant", `{"data":[{"name":"a b"}]}`, func(c *client.Client) error { return only(c.Tenants(ctx, client.Page{})) }},
 		{"a group's sample", `{"data":[{"sample":"$(x)"}]}`, func(c *client.Client) error { return only(c.Groups(ctx, client.Filter{})) }},
+		{"a queue's tenant", `{"queues":[{"lane":"batch"}]}`, func(c *client.Client) error { return only(c.Lanes(ctx, client.LaneQuery{})) }},
 		{"another audit", `{"operation":"op_2"}`, func(c *client.Client) error { return only(c.Audit(ctx, "op_1", client.Page{})) }},
 		{"a row's job", `{"operation":"op_1","data":[{"job":"a b"}]}`, func(c *client.Client) error { return only(c.Audit(ctx, "op_1", client.Page{})) }},
 		{"an amount", `{"name":"acme","cost_usd_per_day":1e99}`, func(c *client.Client) error { return only(c.Tenant(ctx, "acme")) }},
