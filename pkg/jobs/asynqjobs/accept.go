@@ -97,7 +97,7 @@ func (e *Engine) prepare(in *intake, now time.Time) error {
 	}
 	args = appendList(args, indexes(&job))
 	in.job = job
-	in.call = newCall(e.scripts.accept, args...)
+	in.call = newItem(e.scripts.accept, args...)
 	in.call.heard = func(reply any) {
 		list, _ := reply.([]any)
 		if text(list, 0) == string(jobs.Created) {

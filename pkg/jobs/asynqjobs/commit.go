@@ -68,7 +68,7 @@ func (e *Engine) commitCall(ch *change, now time.Time) (*call, error) {
 	}
 	args = append(args, rows...)
 	args = append(args, writeArgs(ch.writes)...)
-	c := newCall(e.scripts.commit, args...)
+	c := newItem(e.scripts.commit, args...)
 	c.heard = func(reply any) {
 		list, _ := reply.([]any)
 		if text(list, 0) != "ok" {
@@ -246,7 +246,7 @@ func (e *Engine) guess(ctx context.Context, id jobs.ID, first *stored, missing e
 // fetch reads one job.
 func (e *Engine) fetch(ctx context.Context, id jobs.ID) (s stored, ok bool, err error) {
 	if id.Validate() != nil {
-		return stored{}, false, nil
+		return stored{}, false, nil //nolint:nilerr // no job has such an id
 	}
 	fields, err := e.reads.HMGet(ctx, e.jobKey(id), viewFields()...).Result()
 	if err != nil {

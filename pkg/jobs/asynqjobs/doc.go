@@ -55,7 +55,8 @@
 // and the moving back of the scheduler's clocks, once in years of service, look
 // at all tenants. Calls of one process that come together go out together, in
 // one pipeline, so that a server that syncs its file before it answers does so
-// once for all of them.
+// once for all of them. Those of accept, attempts and commit go out as items of
+// one run, up to 16, so that the scheduler's state is read and written once.
 //
 // # Time
 //

@@ -74,7 +74,7 @@ func (e *Engine) PutAttempts(ctx context.Context, l jobs.Lease, rows ...jobs.Att
 		return err
 	}
 	args := append([]any{string(l.Job), tokenArg(l.Token)}, ledger...)
-	reply, err := e.run(ctx, newCall(e.scripts.attempts, args...))
+	reply, err := e.run(ctx, newItem(e.scripts.attempts, args...))
 	if err != nil {
 		return err
 	}

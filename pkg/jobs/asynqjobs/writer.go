@@ -22,6 +22,8 @@ type call struct {
 	script *redis.Script
 	args   []any
 	size   int // of the arguments, about
+	// item says that the script takes many such calls at once.
+	item bool
 	// heard is told of the answer, in the order of the commits, before the
 	// caller is.
 	heard func(reply any)
@@ -43,11 +45,19 @@ func newCall(s *redis.Script, args ...any) *call {
 	return c
 }
 
+// newItem prepares a call of a script that takes many at once: accept, attempts
+// and commit.
+func newItem(s *redis.Script, args ...any) *call {
+	c := newCall(s, args...)
+	c.item = true
+	return c
+}
+
 // send queues calls for the writer, in order, and waits for their answers. An
 // error is of the engine or the context; each call has its own.
 func (e *Engine) send(ctx context.Context, calls ...*call) error {
 	for _, c := range calls {
-		c.ctx = ctx
+		c.ctx = ctx //nolint:fatcontext // the same for each call; none holds another
 		select {
 		case e.calls <- c:
 		case <-ctx.Done():
@@ -123,39 +133,61 @@ func (e *Engine) sendBatch(batch []*call) {
 		}
 		live = append(live, c)
 	}
-	unknown := e.pipeline(live, func(p redis.Pipeliner, c *call) *redis.Cmd {
-		return c.script.EvalSha(e.life, p, []string{e.cfg.Prefix}, c.args...)
+	unknown := e.pipeline(bundles(live), func(p redis.Pipeliner, b *bundle) *redis.Cmd {
+		return b.script.EvalSha(e.life, p, []string{e.cfg.Prefix}, b.args...)
 	})
-	if len(unknown) > 0 {
-		left := e.pipeline(unknown, func(p redis.Pipeliner, c *call) *redis.Cmd {
-			return c.script.Eval(e.life, p, []string{e.cfg.Prefix}, c.args...)
-		})
-		for _, c := range left {
-			e.answer(c, nil, errors.New("the server does not keep scripts"))
-		}
+	left := e.pipeline(unknown, func(p redis.Pipeliner, b *bundle) *redis.Cmd {
+		return b.script.Eval(e.life, p, []string{e.cfg.Prefix}, b.args...)
+	})
+	for _, b := range left {
+		e.answerAll(b, nil, errors.New("the server does not keep scripts"))
 	}
 }
 
-// pipeline runs calls and answers them, but for those whose script is unknown.
-func (e *Engine) pipeline(batch []*call, run func(redis.Pipeliner, *call) *redis.Cmd) (unknown []*call) {
+// pipeline runs bundles and answers their calls, but for those whose script is
+// unknown.
+func (e *Engine) pipeline(batch []*bundle, run func(redis.Pipeliner, *bundle) *redis.Cmd) (unknown []*bundle) {
 	if len(batch) == 0 {
 		return nil
 	}
 	p := e.writes.Pipeline()
 	replies := make([]*redis.Cmd, len(batch))
-	for i, c := range batch {
-		replies[i] = run(p, c)
+	for i, b := range batch {
+		replies[i] = run(p, b)
 	}
 	_, _ = p.Exec(e.life) // each reply has its error
-	for i, c := range batch {
+	for i, b := range batch {
 		reply, err := replies[i].Result()
 		if redis.HasErrorPrefix(err, "NOSCRIPT") {
-			unknown = append(unknown, c)
+			unknown = append(unknown, b)
 			continue
 		}
-		e.answer(c, reply, err)
+		e.answerAll(b, reply, err)
 	}
 	return unknown
+}
+
+// answerAll gives each call of a bundle its part of the answer.
+func (e *Engine) answerAll(b *bundle, reply any, err error) {
+	if !b.items {
+		e.answer(b.calls[0], reply, err)
+		return
+	}
+	list, _ := reply.([]any)
+	if err == nil && len(list) != len(b.calls) {
+		err = malformed("of many items")
+	}
+	for i, c := range b.calls {
+		if err != nil {
+			e.answer(c, nil, err)
+			continue
+		}
+		if failed, ok := list[i].(error); ok {
+			e.answer(c, nil, failed)
+			continue
+		}
+		e.answer(c, list[i], nil)
+	}
 }
 
 // answer ends a call.

@@ -72,8 +72,11 @@ func TestCallsThatComeWhileOthersAreUnderWayGoOutTogether(t *testing.T) {
 				t.Errorf("accept: %v", err)
 			}
 		})
+		for i == 0 && hook.n.Load() == 0 { // the first is held, and all others wait
+			<-time.After(time.Millisecond)
+		}
 	}
-	for hook.n.Load() == 0 || len(e.calls) < n-1 { // one is held, and all others wait
+	for len(e.calls) < n-1 {
 		<-time.After(time.Millisecond)
 	}
 	close(hook.go1)

@@ -11,9 +11,12 @@ local MOST_DUE = 1000
 
 -- token makes the token of the next loan: 20 bits that change with every start
 -- of the server, and 32 bits of a count that goes on over all of them.
+local epoch
+
 local function token()
+  epoch = epoch or tonumber(redis.call('HGET', P .. 'boot', 'epoch'))
   local n = redis.call('HINCRBY', P .. 'boot', 'tokens', 1) % 4294967296
-  return int(tonumber(redis.call('HGET', P .. 'boot', 'epoch')) * 4294967296 + n)
+  return int(epoch * 4294967296 + n)
 end
 
 -- moved puts the job under another state in the indexes that every job has.
@@ -99,6 +102,7 @@ end
 
 if due_by == '' then lend_by_turn() else lend_due() end
 sched_flush()
+counts_write()
 local more = #late == MOST_LATE
 if #loans > 0 or last_call and not more then leave() end
 return { int(now), loans, late, more and 1 or 0 }

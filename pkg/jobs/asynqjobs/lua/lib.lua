@@ -62,7 +62,33 @@ local function due_add(state, seq, id, deadline, parked)
   end
 end
 
-local function count(state, by) redis.call('HINCRBY', P .. 'n', state, by) end
+-- count changes how many jobs are in a state. What one call changes goes out
+-- once, by counts_write at its end.
+local counted = {}
+
+local function count(state, by) counted[state] = (counted[state] or 0) + by end
+
+local function counts_write()
+  for state, by in pairs(counted) do
+    if by ~= 0 then redis.call('HINCRBY', P .. 'n', state, by) end
+  end
+  counted = {}
+end
+
+-- each does one item of the arguments after the other and returns what each
+-- answers. An item is how many arguments it has, then these. One that fails
+-- answers its error and stops none of the others.
+local function each(one)
+  local answers = {}
+  for i = 1, num() do
+    local last = num()
+    last = arg_at + last
+    local ok, answer = pcall(one)
+    if not ok and type(answer) ~= 'table' then answer = { err = 'ERR ' .. tostring(answer) } end
+    answers[i], arg_at = answer, last
+  end
+  return answers
+end
 
 -- money adds to what a tenant spent on a day. A sum that does not fit stays as
 -- it is: nobody has that much money.

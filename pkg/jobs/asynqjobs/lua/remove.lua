@@ -17,4 +17,5 @@ for _, name in ipairs(names) do redis.call('ZREM', P .. name, id) end
 redis.call('DEL', job_key(id), P .. 'a:' .. id, P .. 'e:' .. id, P .. 'b:' .. id)
 count(v[2], -1)
 count('-' .. v[2], 1)
+counts_write()
 return 1

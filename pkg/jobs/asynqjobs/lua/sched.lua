@@ -16,6 +16,7 @@ local CONFIG = '<' .. string.rep('d', 3 * 4 + 5)
 local TENANT = '<' .. string.rep('d', 5 + 4 * 9)
 
 local function sched_load()
+  if S then return end
   local raw, conf = redis.call('GET', P .. 's'), { struct.unpack(CONFIG, redis.call('GET', P .. 'c')) }
   local v = raw and { struct.unpack(STATE, raw) } or {}
   S = {
@@ -77,6 +78,7 @@ local function tenant_new(name)
 end
 
 local function sched_flush()
+  if not S then return end
   local v = { S.now, S.top, S.turn, S.slots }
   for id = 0, 3 do
     local l = S.lanes[id]
