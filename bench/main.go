@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command bench measures the default engine beside what a user would pick
+// Command bench measures the engines beside what a user would pick
 // instead, on one machine and in one run, and prints ratios.
 package main
 
@@ -75,7 +75,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	peers := []string{service.Redis().Name, service.Postgres().Name}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.BoolVar(&o.quick, "quick", false, "short rounds and small backlogs, about three minutes; its figures are for orientation")
+	f.BoolVar(&o.quick, "quick", false, "short rounds and small backlogs, about four minutes; its figures are for orientation")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "`directory` on the disk to measure; everything is made below it and removed")
 	f.StringVar(&o.md, "md", "", "also write the report to this Markdown `file`")
 	f.Func("without", "leave a `peer` out: "+strings.Join(peers, " or "), choose(&o.without, peers))
