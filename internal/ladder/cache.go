@@ -57,7 +57,7 @@ func (c *Cache) find(j jobs.Job, key tiers.AnswerKey, now time.Time) (jobs.Resul
 	if e == nil {
 		return jobs.Result{}, tiers.Cached{}
 	}
-	k := e.Value.(*kept)
+	k := keptIn(e)
 	worth := c.policy.Judge(j, now.Sub(k.at))
 	if worth == (tiers.Cached{}) {
 		c.drop(e)
@@ -94,7 +94,7 @@ func (c *Cache) Forget(job jobs.ID) {
 	defer c.mu.Unlock()
 	for e := c.order.Front(); e != nil; {
 		next := e.Next()
-		if e.Value.(*kept).job == job {
+		if keptIn(e).job == job {
 			c.drop(e)
 		}
 		e = next
@@ -108,8 +108,15 @@ func (c *Cache) Size() (answers, bytes int) {
 	return len(c.entries), c.bytes
 }
 
+// keptIn is what the list holds, and it holds nothing else.
+func keptIn(e *list.Element) *kept {
+	k, _ := e.Value.(*kept)
+	return k
+}
+
 func (c *Cache) drop(e *list.Element) {
-	k := c.order.Remove(e).(*kept)
+	k := keptIn(e)
+	c.order.Remove(e)
 	delete(c.entries, k.hash)
 	c.bytes -= k.size
 }

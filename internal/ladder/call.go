@@ -38,6 +38,7 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	if !step.Retry {
 		r.config.Budgets.First(step.Route(), r.pool(), step.Reserve.CostMicroUSD)
 	}
+	began := time.Now()
 	answer := r.ask(ctx, step, model)
 	used := answer.Signal.Usage
 	answer.Signal.Usage = r.config.Models[model].usage(used.InputTokens, used.OutputTokens)
@@ -50,7 +51,7 @@ func (r *run) call(ctx context.Context, in tiers.Input, step tiers.Step) error {
 	row = r.config.Policy.Close(r.ledger, row, answer.Signal, c.verdict, now, r.config.Jitter())
 	c.used = row.Usage
 	if worked(c.verdict) {
-		r.works(model)
+		r.answered(model, began)
 	}
 	r.keep(row)
 	r.take(row, answer)
@@ -84,7 +85,7 @@ func (c *clearance) settle(now time.Time) {
 // clear asks everyone who may say no to a call, cheapest to undo first.
 func (r *run) clear(ctx context.Context, step tiers.Step, model int) (*clearance, bool) {
 	now, cancelled := time.Now(), tiers.Verdict{Class: tiers.ClassCancelled}
-	permit, again := r.config.Limits.Reserve(step.Route(), r.pool(), step.Reserve.InputTokens+step.Reserve.OutputTokens, now)
+	permit, again := r.config.Limits.Reserve(step.Route(), r.pool(), r.loan.Job.ID, step.Reserve.InputTokens+step.Reserve.OutputTokens, now)
 	if permit == nil {
 		r.heldBack(step, model, again)
 		return nil, false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/document"
@@ -221,7 +222,7 @@ func (r *run) begin(ctx context.Context, in tiers.Input, step tiers.Step, why st
 		return jobs.Attempt{}, fmt.Errorf("step %s has no row", step.Kind)
 	}
 	row.Why = why
-	rows := append(r.unsaved, row)
+	rows := append(slices.Clip(r.unsaved), row)
 	if err := r.config.Store.PutAttempts(ctx, r.loan.Lease, rows...); err != nil {
 		return jobs.Attempt{}, fmt.Errorf("write attempt %d: %w", row.N, err)
 	}

@@ -63,7 +63,19 @@ func (e *Executor) look(model int, now time.Time) tiers.Route {
 // as opposed to being used too much.
 func isOutage(reason jobs.Class) bool { return reason != tiers.ClassRate && reason != tiers.ClassRamp }
 
-// works notes that the route answered.
+// answered notes that the route answered a call that began at that time. One
+// from before the route was found down says nothing about it now.
+func (e *Executor) answered(model int, began time.Time) {
+	h := e.health[model]
+	h.mu.Lock()
+	tells := h.downSince.IsZero() || began.After(h.downSince)
+	h.mu.Unlock()
+	if tells {
+		e.works(model)
+	}
+}
+
+// works notes that the route works.
 func (e *Executor) works(model int) {
 	h := e.health[model]
 	h.mu.Lock()

@@ -3,6 +3,7 @@ package tiers
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,7 +73,46 @@ type Limits struct {
 type allowance struct {
 	requests, tokens rateBucket
 	calls            aimd
+	waiting          []waiter // in the order in which they were refused
 }
+
+// waiter is a job that found no room. It keeps its place as long as it asks
+// again in time.
+type waiter struct {
+	job   jobs.ID
+	until time.Time
+}
+
+// keepPlace is for how long a job that found no room goes before those that
+// come later: a little longer than anybody waits before asking again.
+const keepPlace = 2 * time.Second
+
+// turn reports whether it is the job's turn while so many calls may begin.
+func (a *allowance) turn(job jobs.ID, free int, now time.Time) bool {
+	a.waiting = slices.DeleteFunc(a.waiting, func(w waiter) bool { return !w.until.After(now) && w.job != job })
+	place := slices.IndexFunc(a.waiting, func(w waiter) bool { return w.job == job })
+	if place < 0 {
+		place = len(a.waiting)
+	}
+	return place < free
+}
+
+// wait notes that the job found no room.
+func (a *allowance) wait(job jobs.ID, now time.Time) {
+	until := now.Add(keepPlace)
+	for i := range a.waiting {
+		if a.waiting[i].job == job {
+			a.waiting[i].until = until
+			return
+		}
+	}
+	if len(a.waiting) < maxWaiting {
+		a.waiting = append(a.waiting, waiter{job, until})
+	}
+}
+
+// maxWaiting bounds the places: far more than a process has slots.
+const maxWaiting = 4096
 
 // Set sets a route's policy.
 func (l *Limits) Set(route string, p LimitPolicy, now time.Time) {
@@ -147,17 +187,20 @@ type Permit struct {
 // Reserve takes a call of so many tokens, answer included, out of the limits
 // of a route and pool. Without room the permit is nil and again is when it is
 // worth asking again: by the rates exactly, and at once where only another
-// call must end first.
-func (l *Limits) Reserve(route string, pool Pool, tokens int, now time.Time) (p *Permit, again time.Time) {
+// call must end first. A job that was refused for that goes before those that
+// come later, as long as it asks again within two seconds.
+func (l *Limits) Reserve(route string, pool Pool, job jobs.ID, tokens int, now time.Time) (p *Permit, again time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.allowance(route, pool, now)
 	if wait := max(a.requests.missing(1, now), a.tokens.missing(float64(tokens), now)); wait > 0 {
 		return nil, now.Add(wait)
 	}
-	if a.calls.inFlight >= a.calls.limit {
+	if !a.turn(job, a.calls.limit-a.calls.inFlight, now) {
+		a.wait(job, now)
 		return nil, now
 	}
+	a.waiting = slices.DeleteFunc(a.waiting, func(w waiter) bool { return w.job == job })
 	a.requests.take(1)
 	a.tokens.take(float64(tokens))
 	a.calls.began()

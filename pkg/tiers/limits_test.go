@@ -44,7 +44,7 @@ func TestNoMinuteGoesAboveTheRates(t *testing.T) {
 		for range rapid.IntRange(1, 400).Draw(t, "asks") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 1500).Draw(t, "pause")) * time.Millisecond)
 			tokens := rapid.IntRange(1, 3000).Draw(t, "tokens")
-			p, again := l.Reserve(wide, tiers.PoolProd, tokens, now)
+			p, again := l.Reserve(wide, tiers.PoolProd, "job", tokens, now)
 			if p == nil {
 				if !again.After(now) {
 					t.Fatal("refused by a rate without a time to ask again")
@@ -80,7 +80,7 @@ func TestWhatWasNotUsedGoesBackAndWhatWasUsedBeyondIsOwed(t *testing.T) {
 	l.Set(wide, tiers.LimitPolicy{TokensPerMinute: 10_000, EvalShare: 0.5}, now) // 500 at once
 	reserve := func(n int) *tiers.Permit {
 		t.Helper()
-		p, _ := l.Reserve(wide, tiers.PoolProd, n, now)
+		p, _ := l.Reserve(wide, tiers.PoolProd, "job", n, now)
 		return p
 	}
 	p := reserve(500)
@@ -100,11 +100,11 @@ func TestWhatWasNotUsedGoesBackAndWhatWasUsedBeyondIsOwed(t *testing.T) {
 		t.Fatal("a call that was refused keeps its tokens")
 	}
 	p.Settle(answered(), jobs.Usage{InputTokens: 675}, now) // 375 more than reserved
-	_, again := l.Reserve(wide, tiers.PoolProd, 1, now)
+	_, again := l.Reserve(wide, tiers.PoolProd, "job", 1, now)
 	if wait := again.Sub(now); wait < 5*time.Second || wait > 6*time.Second {
 		t.Errorf("after 375 too many the wait is %v, want 5 s at 75 a second", wait)
 	}
-	if p, _ := l.Reserve(wide, tiers.PoolEval, 500, now); p == nil {
+	if p, _ := l.Reserve(wide, tiers.PoolEval, "job", 500, now); p == nil {
 		t.Error("evals have nothing left although only production called")
 	}
 }
@@ -115,7 +115,7 @@ func TestALossHalvesWhatARouteCarriesOnce(t *testing.T) {
 	now := epoch()
 	var calls []*tiers.Permit
 	for range 16 {
-		p, _ := l.Reserve(wide, tiers.PoolProd, 1, now)
+		p, _ := l.Reserve(wide, tiers.PoolProd, "job", 1, now)
 		calls = append(calls, p)
 	}
 	now = now.Add(time.Second)
@@ -129,7 +129,7 @@ func TestALossHalvesWhatARouteCarriesOnce(t *testing.T) {
 		t.Errorf("the losses of production cut evals to %d", n)
 	}
 	now = now.Add(time.Second)
-	p, _ := l.Reserve(wide, tiers.PoolProd, 1, now)
+	p, _ := l.Reserve(wide, tiers.PoolProd, "job", 1, now)
 	p.Settle(refused(tiers.ClassRamp), jobs.Usage{}, now)
 	if n := l.Carries(wide, tiers.PoolProd, now); n != 4 {
 		t.Errorf("after the loss of a later call the route carries %d, want 4", n)
@@ -144,11 +144,11 @@ func TestARouteGrowsBack(t *testing.T) {
 	l.Set(wide, tiers.LimitPolicy{Concurrency: 16, EvalShare: 0.25}, now) // 12 for production
 	held := make([]*tiers.Permit, 12)
 	for i := range held {
-		if held[i], _ = l.Reserve(wide, tiers.PoolProd, 1, now); held[i] == nil {
+		if held[i], _ = l.Reserve(wide, tiers.PoolProd, "job", 1, now); held[i] == nil {
 			t.Fatalf("the call %d of 12 was refused", i+1)
 		}
 	}
-	if p, _ := l.Reserve(wide, tiers.PoolProd, 1, now); p != nil {
+	if p, _ := l.Reserve(wide, tiers.PoolProd, "job", 1, now); p != nil {
 		t.Fatal("more than 12 calls at once")
 	}
 	for _, p := range held {
@@ -158,7 +158,7 @@ func TestARouteGrowsBack(t *testing.T) {
 	var grown []int
 	for range 10 {
 		now = now.Add(10 * time.Second)
-		p, _ := l.Reserve(wide, tiers.PoolProd, 1, now)
+		p, _ := l.Reserve(wide, tiers.PoolProd, "job", 1, now)
 		p.Settle(answered(), jobs.Usage{}, now)
 		grown = append(grown, l.Carries(wide, tiers.PoolProd, now))
 	}
@@ -192,5 +192,35 @@ func TestLimitsOutsideTheirBoundsAreRefused(t *testing.T) {
 	}
 	if err := (tiers.LimitPolicy{}).Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWhoWasRefusedGoesBeforeThoseThatComeLater(t *testing.T) {
+	t.Parallel()
+	var l tiers.Limits
+	now := epoch()
+	l.Set(wide, tiers.LimitPolicy{Concurrency: 1, EvalShare: 0.01}, now)
+	reserve := func(job jobs.ID) *tiers.Permit {
+		p, _ := l.Reserve(wide, tiers.PoolProd, job, 1, now)
+		return p
+	}
+	end := func(p *tiers.Permit) { p.Settle(tiers.Verdict{}, jobs.Usage{}, now) }
+	first := reserve("first")
+	if first == nil || reserve("second") != nil || reserve("third") != nil {
+		t.Fatal("a route for one call took more, or none")
+	}
+	end(first)
+	if reserve("late") != nil || reserve("third") != nil {
+		t.Error("somebody went before the one that was refused first")
+	}
+	now = now.Add(time.Second)
+	second := reserve("second")
+	if second == nil {
+		t.Fatal("the one that was refused first is refused again")
+	}
+	end(second)
+	now = now.Add(5 * time.Second) // the others have gone elsewhere
+	if reserve("late") == nil {
+		t.Error("a place is kept for somebody who does not come")
 	}
 }

@@ -44,6 +44,7 @@ func TestTheTokensOfAMinuteAreReservedBeforeTheCall(t *testing.T) {
 func TestAProviderThatFailsHalfOfTheTimeCostsFewCallsAndNoJob(t *testing.T) {
 	rules := []modelsim.Rule{modelsim.Sometimes(onLarge, 0.5, modelsim.ServerError())}
 	run(t, setup{processes: 2, slots: 8, rules: rules}, func(t *testing.T, s *stack) {
+		began := time.Now()
 		var ids []jobs.ID
 		for n, j := range many(300, jobs.Standard, hard) {
 			ids = append(ids, s.submitAs(jobs.ID(fmt.Sprintf("job_%04d", n)), j))
@@ -56,7 +57,12 @@ func TestAProviderThatFailsHalfOfTheTimeCostsFewCallsAndNoJob(t *testing.T) {
 		if n := len(s.sent(large)) + len(s.sent(small)); n > 600 {
 			t.Errorf("%d calls for 300 jobs", n)
 		}
-		t.Logf("by tier %v, %d and %d calls", byTier, len(s.sent(large)), len(s.sent(small)))
+		// Each of the two processes finds the route down at most once in the half
+		// minute for which it then stays away.
+		if n, most := s.downs.Load(), 2*int64(1+time.Since(began)/(30*time.Second)); n > most {
+			t.Errorf("the processes found the route down %d times in %v, want at most %d", n, time.Since(began), most)
+		}
+		t.Logf("by tier %v, %d and %d calls, found down %d times", byTier, len(s.sent(large)), len(s.sent(small)), s.downs.Load())
 	})
 }
 
@@ -90,5 +96,26 @@ func TestASlowProviderIsNotABrokenOne(t *testing.T) {
 		if byTier[1] != 60 || len(s.sent(large)) != 60 {
 			t.Errorf("%v, by tier %v, %d calls", states, byTier, len(s.sent(large)))
 		}
+		if n := s.downs.Load(); n > 0 {
+			t.Errorf("the route was found down %d times", n)
+		}
+		if n := mostAtOnce(s.sent(large)[30:]); n != 7 {
+			t.Errorf("%d calls at once in the second half, want 7: all slots but the one kept for critical jobs", n)
+		}
 	})
+}
+
+// mostAtOnce is the most calls that were under way together.
+func mostAtOnce(calls []modelsim.Call) int {
+	most := 0
+	for _, c := range calls {
+		n := 0
+		for _, o := range calls {
+			if !o.At.After(c.At) && o.At.Add(o.Took).After(c.At) {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
 }

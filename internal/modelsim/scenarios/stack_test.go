@@ -4,11 +4,13 @@
 package scenarios_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,6 +59,7 @@ type stack struct {
 	engine  *memjobs.Engine
 	gates   []*tiers.Gates
 	running sync.WaitGroup
+	downs   atomic.Int64 // how often a process found a route down
 }
 
 // run starts a stack in a bubble of its own, hands it to f and ends it. It lets
@@ -131,7 +134,15 @@ func (s *stack) process(ctx context.Context, n int, from setup, at *modelsim.End
 			{Tier: 1, Provider: "near", Model: large, Window: 100_000, MaxOutput: 300, InputUSD: 2, OutputUSD: 8, Limits: tiers.LimitPolicy{TokensPerMinute: from.tpm}},
 			{Tier: 2, Provider: "far", Model: small, Window: window, MaxOutput: 300, InputUSD: 0.2, OutputUSD: 0.8},
 		},
-		Events: ladder.Events{GateClosed: func(g tiers.Gate) { s.push(n, g) }},
+		Events: ladder.Events{
+			GateClosed: func(g tiers.Gate) { s.push(n, g) },
+			RouteDown: func(_ string, down bool, _ time.Duration) {
+				if down {
+					s.downs.Add(1)
+					println("DOWN", n, time.Now().UnixMilli()%1000000)
+				}
+			},
+		},
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -217,9 +228,10 @@ func hard(n int) string { return strings.Replace(simple(n), "GBP 300.00", "GBP 2
 
 // job is what a test submits.
 type job struct {
-	text string
-	lane jobs.Lane
-	spec jobs.Spec
+	text   string
+	lane   jobs.Lane
+	spec   jobs.Spec
+	tenant string // "acme" unless given
 }
 
 // submit accepts jobs and returns their IDs.
@@ -237,7 +249,7 @@ func (s *stack) submitAs(id jobs.ID, j job) jobs.ID {
 	s.t.Helper()
 	j.spec.Schema = "invoice"
 	_, err := s.engine.Accept(s.t.Context(), []jobs.Submission{{
-		ID: id, Tenant: "acme", Lane: j.lane, Spec: j.spec, Fingerprint: string(id),
+		ID: id, Tenant: cmp.Or(j.tenant, "acme"), Lane: j.lane, Spec: j.spec, Fingerprint: string(id),
 		Document: jobs.Document{Size: int64(len(j.text))}, Body: []byte(j.text),
 		DeadlineAt: time.Now().Add(tiers.Policy{}.WithDefaults().Deadlines[j.lane]),
 	}})
@@ -251,12 +263,12 @@ func (s *stack) submitAs(id jobs.ID, j job) jobs.ID {
 func (s *stack) settled(id jobs.ID) (jobs.Job, []jobs.Attempt) {
 	s.t.Helper()
 	for began := time.Now(); time.Since(began) < 26*time.Hour; {
-		j, err := s.engine.Get(s.t.Context(), "acme", id)
+		j, err := s.engine.Get(s.t.Context(), "", id)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		if j.State == jobs.InReview || j.State.Terminal() {
-			rows, err := s.engine.Attempts(s.t.Context(), "acme", id)
+			rows, err := s.engine.Attempts(s.t.Context(), "", id)
 			if err != nil {
 				s.t.Fatal(err)
 			}
