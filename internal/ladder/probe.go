@@ -33,6 +33,15 @@ type probeLease struct {
 	PassedAt time.Time `json:"passed_at,omitzero"`
 }
 
+// passedSince reports whether a probe has worked since the route opened here. A
+// time to come was written by a clock that is ahead, and proves nothing.
+func (l probeLease) passedSince(opened, now time.Time) bool {
+	return l.PassedAt.After(opened) && !l.PassedAt.After(now.Add(maxClockLead))
+}
+
+// maxClockLead is how far another machine's clock may be ahead to be believed.
+const maxClockLead = 2 * time.Second
+
 // probe asks whether a job may call the route. On a route that works it may.
 // One that was down is probed by one job of the whole fleet at a time: then
 // ended is not nil, tells what came of it and must be called. Not ok means to
@@ -84,7 +93,7 @@ func (e *Executor) takeProbe(ctx context.Context, model int, timeout time.Durati
 		e.storeFailed(ctx, err)
 		return true, false
 	case json.Unmarshal(found.Value, &lease) == nil:
-		if lease.PassedAt.After(opened) {
+		if lease.passedSince(opened, now) {
 			return false, true
 		}
 		held := lease.Until.After(now) && lease.Until.Before(now.Add(maxProbeLease))
@@ -118,7 +127,7 @@ func (e *Executor) hearProbes(ctx context.Context) {
 		}
 		found, err := e.config.Records.Get(ctx, kindProbe, recordID(e.name(i)))
 		var lease probeLease
-		if err == nil && json.Unmarshal(found.Value, &lease) == nil && lease.PassedAt.After(opened) {
+		if err == nil && json.Unmarshal(found.Value, &lease) == nil && lease.passedSince(opened, now) {
 			e.works(i)
 		}
 	}

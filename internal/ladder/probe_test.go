@@ -3,6 +3,7 @@ package ladder_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -103,6 +104,7 @@ func TestAProbeThatSaysNothingLeavesThePlaceToTheNext(t *testing.T) {
 	for name, answer := range map[string]func(context.Context) extract.Answer{
 		"bad request": status(400, ""),
 		"cancelled":   hang,
+		"panic":       func(context.Context) extract.Answer { panic("a bug of ours") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -114,8 +116,11 @@ func TestAProbeThatSaysNothingLeavesThePlaceToTheNext(t *testing.T) {
 				time.Sleep(time.Second)
 				for _, r := range []int{0, 1, 0} {
 					ctx, stop := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, tiers.ErrShutdown)
-					_, _ = executors[r].Process(ctx, loan(jobs.Batch), firm(true))
-					stop()
+					func() {
+						defer stop()
+						defer func() { _ = recover() }() // as the worker does
+						_, _ = executors[r].Process(ctx, loan(jobs.Batch), firm(true))
+					}()
 				}
 				if len(one.script.calls) < 2 || len(two.script.calls) < 1 {
 					t.Errorf("%d and %d calls: a probe without a result kept the next away", len(one.script.calls), len(two.script.calls))
@@ -232,4 +237,39 @@ func TestAProcessHearsThatAnotherHasSeenTheRouteWork(t *testing.T) {
 			t.Errorf("the other believes the route down for %v", down)
 		}
 	})
+}
+
+// TestClocksThatDisagreeCostAProbeAndNoRoute reads records that a machine wrote
+// whose clock is five minutes off.
+func TestClocksThatDisagreeCostAProbeAndNoRoute(t *testing.T) {
+	for name, skew := range map[string]time.Duration{"ahead": 5 * time.Minute, "behind": -5 * time.Minute} {
+		for what, value := range map[string]string{
+			"a pass from before the outage": `{"passed_at":%q}`, "a probe under way": `{"holder":"other","until":%q}`,
+		} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					one, two, executors, records := twins(t, status(500, ""))
+					shut(time.Now().Add(time.Second), one, two)
+					executors[0].Pace()
+					theirs := time.Now().Add(skew).Format(time.RFC3339Nano)
+					time.Sleep(2 * time.Second)
+					r := jobs.Record{Kind: "route_probe", ID: ladder.RecordID("near/large"), Version: jobs.AnyVersion, Value: fmt.Appendf(nil, value, theirs)}
+					if _, err := records.Put(t.Context(), r); err != nil {
+						t.Fatal(err)
+					}
+					executors[0].Refresh(t.Context())
+					if state := executors[0].Routes()[0]; state.Down == 0 {
+						t.Error("the route counts as working")
+					}
+					o, err := executors[0].Process(t.Context(), loan(jobs.Batch), firm(true))
+					if err != nil || len(one.script.calls) != 1 {
+						t.Errorf("%d calls, %v", len(one.script.calls), err)
+					}
+					if len(o.Attempts) == 0 || o.Attempts[0].Why != tiers.WhyProbe {
+						t.Errorf("the call was no probe: %+v", o.Attempts)
+					}
+				})
+			})
+		}
+	}
 }
