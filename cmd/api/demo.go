@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/sluicehq/sluice/internal/modelsim"
 )
@@ -13,13 +14,11 @@ func simulate(keys map[string]any) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the simulated provider: %w", err)
 	}
-	for key, value := range map[string]any{
+	maps.Copy(keys, map[string]any{
 		"primary.url": endpoint.URL(), "primary.model": modelsim.DemoPrimary, "primary.provider": "simulated", "primary.timeout": "3s",
 		"primary.input_usd": 2.5, "primary.output_usd": 10.0,
 		"fallback.url": endpoint.URL(), "fallback.model": modelsim.DemoSmaller, "fallback.provider": "simulated", "fallback.timeout": "2s",
 		"fallback.input_usd": 0.15, "fallback.output_usd": 0.6, "fallback.window": 32000,
-	} {
-		keys[key] = value
-	}
+	})
 	return func() { _ = endpoint.Close() }, nil
 }

@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -207,9 +208,7 @@ func (p *instance) do(method, path string, header http.Header, body io.Reader, i
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	answer, err := client.Do(req)
 	if err != nil {
@@ -260,9 +259,7 @@ func (p *instance) submitBytes(data []byte, options string, header http.Header) 
 		p.t.Fatal(err)
 	}
 	h := http.Header{"Content-Type": {w.FormDataContentType()}, "Prefer": {"wait=30"}}
-	for k, v := range header {
-		h[k] = v
-	}
+	maps.Copy(h, header)
 	var job view
 	p.do(http.MethodPost, "/v1/jobs", h, &body, &job)
 	for deadline := time.Now().Add(patience); job.ID != "" && !ended(job) && time.Now().Before(deadline); {
@@ -272,7 +269,7 @@ func (p *instance) submitBytes(data []byte, options string, header http.Header) 
 }
 
 func ended(j view) bool {
-	return strings.Contains("succeeded failed cancelled expired in_review", j.State)
+	return slices.Contains([]string{"succeeded", "failed", "cancelled", "expired", "in_review"}, j.State)
 }
 
 const invoiceOptions = `{"schema":"invoice","lane":"interactive"}`

@@ -209,13 +209,13 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 // spanOf reads a span of 0 to a hundred years. Beside the units of Go, d is a
 // day.
 func spanOf(text string) (time.Duration, bool) {
-	unit := time.Duration(1)
+	times := int64(1)
 	if days, ok := strings.CutSuffix(text, "d"); ok && strings.Trim(days, ".0123456789") == "" {
-		text, unit = days+"h", 24
+		text, times = days+"h", 24
 	}
 	d, err := time.ParseDuration(text)
-	if const100Years := 876_000 * time.Hour; err != nil || d < 0 || d > const100Years/unit {
+	if const100Years := 876_000 * time.Hour; err != nil || d < 0 || d > const100Years/time.Duration(times) {
 		return 0, false
 	}
-	return d * unit, true
+	return d * time.Duration(times), true
 }

@@ -300,7 +300,7 @@ func operationFacts(op client.Operation, at func(time.Time) string) []fact {
 		stop = fmt.Sprintf("%g%% of the last %d failed", s.FailureRate*100, s.Window)
 	}
 	return given([]fact{
-		{"why", op.Why}, {"action", string(op.Action)}, {"filter", filterText(op.Filter, at)}, {"reason", op.Reason}, {"to lane", op.Lane},
+		{"why", op.Why}, {"action", string(op.Action)}, {"filter", filterText(op.Filter)}, {"reason", op.Reason}, {"to lane", op.Lane},
 		{"deadline", op.Deadline}, {"rate", rate}, {"max", number(op.Max)}, {"stops if", stop},
 		{"total", strconv.Itoa(op.Counts.Total)}, {"done", strconv.Itoa(op.Counts.Done)}, {"applied", strconv.Itoa(op.Counts.Applied)},
 		{"failed", strconv.Itoa(op.Counts.Failed)},
@@ -310,7 +310,7 @@ func operationFacts(op client.Operation, at func(time.Time) string) []fact {
 }
 
 // filterText writes a filter as the flags that make it.
-func filterText(f client.OperationFilter, at func(time.Time) string) string {
+func filterText(f client.OperationFilter) string {
 	var parts []string
 	add := func(flag, value string) {
 		if value != "" {

@@ -17,7 +17,7 @@ func (a *app) complain(err error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		a.say("dlqctl: %s gave no answer within %s (--timeout)", a.api.URL(), a.timeout)
 	case errors.Is(err, client.ErrUnavailable):
-		var cause error = err
+		cause := err
 		if dial, ok := errors.AsType[*net.OpError](err); ok {
 			cause = dial
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ func (s *selection) ids(ctx context.Context, a *app, args []string) ([]jobs.ID, 
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines[:len(lines):len(lines)], more...)
+		lines = append(slices.Clip(lines), more...)
 	}
 	seen := map[jobs.ID]bool{}
 	var ids []jobs.ID

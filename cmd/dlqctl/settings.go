@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,7 +51,7 @@ func (a *app) key() (string, error) {
 		return "", fmt.Errorf("SLUICE_API_KEY_FILE: %w", err)
 	}
 	if key = strings.TrimSpace(string(text)); key == "" {
-		return "", fmt.Errorf("SLUICE_API_KEY_FILE: the file is empty")
+		return "", errors.New("SLUICE_API_KEY_FILE: the file is empty")
 	}
 	return key, nil
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,8 +110,8 @@ func (s *process) onClose(f func()) { s.closers = append(s.closers, f) }
 
 // close undoes open, last first.
 func (s *process) close() {
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		s.closers[i]()
+	for _, v := range slices.Backward(s.closers) {
+		v()
 	}
 	s.closers = nil
 }

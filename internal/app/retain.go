@@ -50,16 +50,15 @@ func (s *process) trim(ctx context.Context, keep jobs.Retention) {
 }
 
 func (s *process) removed(removed map[jobs.State]int64) {
-	total := int64(0)
-	e := s.Log.Info()
+	total, counts := int64(0), map[string]any{}
 	for _, state := range jobs.States() {
 		if n := removed[state]; n > 0 {
 			total += n
-			e = e.Int64(string(state), n)
+			counts[string(state)] = n
 		}
 	}
 	if total > 0 {
-		e.Int64("jobs", total).Msg("removed by retention")
+		s.Log.Info().Fields(counts).Int64("jobs", total).Msg("removed by retention")
 	}
 }
 

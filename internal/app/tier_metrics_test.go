@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func TestTheLaddersEventsAreCountedAndPassedOn(t *testing.T) {
 		return []ladder.RouteState{{Name: "near/large", Down: time.Minute, Pools: map[tiers.Pool]ladder.PoolState{tiers.PoolProd: {Budget: 2, BudgetMicroUSD: 1_500_000, Carries: 7, InFlight: 3}}}}
 	})
 	w := httptest.NewRecorder()
-	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, want := range []string{
 		`sluice_tenant_model_tokens_total{model="large",tenant="t000",tier="1"} 200`,
 		`sluice_tenant_model_cost_usd_total{model="large",tenant="other",tier="1"} 12.5`,

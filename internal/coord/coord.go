@@ -7,6 +7,7 @@ package coord
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -110,7 +111,7 @@ type Bus struct {
 // that the configuration cannot work.
 func Connect(c Config) (*Bus, error) {
 	if (c.URL == "") == (c.InProcess == nil) {
-		return nil, fmt.Errorf("coord: exactly one of a NATS URL and an in-process server must be given")
+		return nil, errors.New("coord: exactly one of a NATS URL and an in-process server must be given")
 	}
 	b := &Bus{observer: c.Observer, events: make(chan []jobs.Event, 256), stop: make(chan struct{}), closed: make(chan struct{})}
 	conn, err := nats.Connect(c.URL, b.options(c)...)

@@ -114,7 +114,7 @@ func moduleOf(instance pdfium.Pdfium) (api.Module, error) {
 	v := reflect.Indirect(reflect.ValueOf(instance.GetImplementation()))
 	if v.Kind() == reflect.Struct {
 		if f := v.FieldByName("Module"); f.IsValid() && f.CanInterface() {
-			if module, ok := f.Interface().(api.Module); ok {
+			if module, ok := reflect.TypeAssert[api.Module](f); ok {
 				return module, nil
 			}
 		}

@@ -51,7 +51,7 @@ func (r *pdfReader) glyphs(ctx context.Context, page uint64) ([]glyph, error) {
 	if text == 0 {
 		return nil, &Fault{Class: ClassCorrupt, Detail: "the text of a page of the PDF is damaged"}
 	}
-	defer r.guest.call(ctx, "FPDFText_ClosePage", text) // the guest is thrown away: an error changes nothing
+	defer func() { _, _ = r.guest.call(ctx, "FPDFText_ClosePage", text) }() // the guest is thrown away: an error changes nothing
 	n, err := r.guest.call(ctx, "FPDFText_CountChars", text)
 	if err != nil {
 		return nil, err

@@ -145,7 +145,7 @@ func (r *pdfReader) page(ctx context.Context, index int) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	defer r.guest.call(ctx, "FPDF_ClosePage", page) // the guest is thrown away: an error changes nothing
+	defer func() { _, _ = r.guest.call(ctx, "FPDF_ClosePage", page) }() // the guest is thrown away: an error changes nothing
 	sheet, err := r.sheet(ctx, page)
 	if err != nil {
 		return Page{}, err

@@ -1,5 +1,9 @@
 package document
 
+import (
+	"slices"
+)
+
 // Warnings of a [Text].
 const (
 	// warnPageTextCut: a page holds more characters or lines than are read.
@@ -18,10 +22,8 @@ const (
 type warnings struct{ names []string }
 
 func (w *warnings) add(name string) {
-	for _, have := range w.names {
-		if have == name {
-			return
-		}
+	if slices.Contains(w.names, name) {
+		return
 	}
 	w.names = append(w.names, name)
 }

@@ -63,9 +63,10 @@ func objects(s string) []string {
 		c := s[i]
 		switch {
 		case inString:
-			if c == '\\' {
+			switch c {
+			case '\\':
 				i++
-			} else if c == '"' {
+			case '"':
 				inString = false
 			}
 		case c == '{':

@@ -158,11 +158,11 @@ func TestTheObjectIsFoundInWhatModelsPutAroundIt(t *testing.T) {
 
 func TestFaultsAreNamedWithTheirPlaces(t *testing.T) {
 	t.Parallel()
-	swap := func(old, new string) string {
-		if !strings.Contains(whole, old) {
-			t.Fatalf("%q is not in the answer", old)
+	swap := func(from, to string) string {
+		if !strings.Contains(whole, from) {
+			t.Fatalf("%q is not in the answer", from)
 		}
-		return strings.Replace(whole, old, new, 1)
+		return strings.Replace(whole, from, to, 1)
 	}
 	tests := []struct {
 		name, content string

@@ -2,9 +2,9 @@ package extract
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -55,7 +55,7 @@ func leaves(v any, path []string) []leaf {
 		}
 	case []any:
 		for i, item := range v {
-			list = append(list, leaves(item, append(slices.Clip(path), fmt.Sprint(i)))...)
+			list = append(list, leaves(item, append(slices.Clip(path), strconv.Itoa(i)))...)
 		}
 	case nil:
 	default:
@@ -215,12 +215,12 @@ const maxNamed = 160
 // nameWords are the words of the last name in a path that are long enough to
 // tell something.
 func nameWords(path []string) []string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if strings.Trim(path[i], "0123456789") == "" {
+	for _, p := range slices.Backward(path) {
+		if strings.Trim(p, "0123456789") == "" {
 			continue
 		}
 		var list []string
-		for w := range strings.FieldsFuncSeq(literal.Fold(path[i]), func(r rune) bool { return r == '_' || r == '-' || r == ' ' }) {
+		for w := range strings.FieldsFuncSeq(literal.Fold(p), func(r rune) bool { return r == '_' || r == '-' || r == ' ' }) {
 			if len(w) > 2 {
 				list = append(list, w)
 			}

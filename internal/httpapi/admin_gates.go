@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
 
@@ -100,8 +99,8 @@ func (s *Server) forceGate(ctx context.Context, c *call) (*reply[GateView], erro
 	o := tiers.Override{Actor: c.actor(), At: now}
 	p := s.decodeBody(c, func(d *decoder) members {
 		return members{
-			"gate": d.text(&o.Name, jobs.MaxReasonBytes), "closed": noted(&given, "closed", d.boolean(&o.Closed)),
-			"until": d.until(&o.Until, &span, now), "for": d.pauseFor(&span, &o.Until), "reason": d.text(&o.Reason, jobs.MaxReasonBytes),
+			"gate": d.text(&o.Name), "closed": noted(&given, "closed", d.boolean(&o.Closed)),
+			"until": d.until(&o.Until, &span, now), "for": d.pauseFor(&span, &o.Until), "reason": d.text(&o.Reason),
 		}
 	})
 	switch {
@@ -125,7 +124,7 @@ func (s *Server) forceGate(ctx context.Context, c *call) (*reply[GateView], erro
 // releaseGate is POST /v1/admin/gates/release.
 func (s *Server) releaseGate(ctx context.Context, c *call) (*reply[struct{}], error) {
 	var gate string
-	p := s.decodeBody(c, func(d *decoder) members { return members{"gate": d.text(&gate, jobs.MaxReasonBytes)} })
+	p := s.decodeBody(c, func(d *decoder) members { return members{"gate": d.text(&gate)} })
 	switch {
 	case p != nil:
 		return nil, p

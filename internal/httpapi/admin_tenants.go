@@ -243,7 +243,7 @@ func (s *Server) pauseTenant(ctx context.Context, c *call) (*reply[TenantView], 
 	pause := tenants.Pause{By: c.actor()}
 	return s.onTenant(ctx, c, func(d *decoder) members {
 		return members{
-			"version": d.version(&version), "reason": d.text(&pause.Reason, jobs.MaxReasonBytes),
+			"version": d.version(&version), "reason": d.text(&pause.Reason),
 			"until": d.until(&pause.Until, &span, s.deps.Now()), "for": d.pauseFor(&span, &pause.Until),
 			"refuse_intake": d.boolean(&pause.RefuseIntake),
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -203,11 +204,9 @@ func (s *Server) order(c *call, more func(*decoder, *order) members) (order, *Pr
 	}
 	var o order
 	d := &decoder{}
-	known := members{"reason": d.text(&o.reason, jobs.MaxReasonBytes), "version": d.integer(&o.version, 1, math.MaxInt64)}
+	known := members{"reason": d.text(&o.reason), "version": d.integer(&o.version, 1, math.MaxInt64)}
 	if more != nil {
-		for name, read := range more(d, &o) {
-			known[name] = read
-		}
+		maps.Copy(known, more(d, &o))
 	}
 	d.object(v, "", known)
 	return o, d.problem()

@@ -67,15 +67,15 @@ func sortedNames(known members) []string {
 	return names
 }
 
-// text reads a string of at most limit bytes.
-func (d *decoder) text(into *string, limit int) func(strictjson.Value, string) {
+// text reads a string for people, or a word of at most as many bytes.
+func (d *decoder) text(into *string) func(strictjson.Value, string) {
 	return func(v strictjson.Value, at string) {
 		text := v.Text()
 		switch {
 		case v.Kind() != strictjson.String:
 			d.refuse(at, "must be a string")
-		case len(text) > limit:
-			d.refuse(at, "must have at most %d bytes", limit)
+		case len(text) > jobs.MaxReasonBytes:
+			d.refuse(at, "must have at most %d bytes", jobs.MaxReasonBytes)
 		default:
 			*into = string(text)
 		}
@@ -236,14 +236,14 @@ func parse(data []byte) (strictjson.Value, *Problem) {
 // ourPointer is the JSON pointer to the part of a path that consists of our
 // own names: the rest is the caller's and stays unsaid.
 func ourPointer(path []string) string {
-	at := ""
+	var at strings.Builder
 	for _, name := range path {
 		if !slices.Contains(ourNames(), name) {
 			break
 		}
-		at += "/" + name
+		at.WriteString("/" + name)
 	}
-	return at
+	return at.String()
 }
 
 // ourNames are the members that some route takes and that hold no names of the

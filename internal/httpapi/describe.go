@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"maps"
+
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -105,9 +107,7 @@ func commandBody(more map[string]*huma.Schema, required ...string) *huma.Request
 		"reason":  text("Why, for the job's history; at most 512 bytes"),
 		"version": {Type: huma.TypeInteger, Minimum: &least, Description: "Refuse (409) unless the job has this version"},
 	}
-	for name, s := range more {
-		properties[name] = s
-	}
+	maps.Copy(properties, more)
 	return &huma.RequestBody{
 		Required: len(required) > 0,
 		Content:  map[string]*huma.MediaType{"application/json": {Schema: closed(properties, required...)}},

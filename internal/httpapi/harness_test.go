@@ -324,7 +324,6 @@ func form(t testing.TB, parts ...string) (io.Reader, string) {
 type watcher struct {
 	mu      sync.Mutex
 	waiting map[jobs.ID][]chan struct{}
-	deaf    bool // tells nobody
 }
 
 func newWatcher() *watcher { return &watcher{waiting: map[jobs.ID][]chan struct{}{}} }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -55,7 +56,7 @@ func (s *Server) readyz(ctx context.Context, c *call) (*reply[Health], error) {
 		return nil, p
 	}
 	checks := s.probe(ctx)
-	checks = append(checks[:len(checks):len(checks)], CheckResult{"accepting", !s.draining()})
+	checks = append(slices.Clip(checks), CheckResult{"accepting", !s.draining()})
 	switch {
 	case s.draining():
 		p = problem(CodeDraining, "The server is stopping.").after(5 * time.Second)

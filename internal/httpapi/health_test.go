@@ -85,7 +85,7 @@ func TestEventsTellOfEveryRequest(t *testing.T) {
 	a.do(request{method: "BREW", path: "/" + canary})
 	eventually(t, "all requests are told of", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return len(a.requests) == 3 })
 	done := a.requests[0]
-	if done.Method != "POST" || done.Route != "POST /v1/jobs" || done.Tenant != "acme" || done.Status != 202 || done.Code != "" ||
+	if done.Method != http.MethodPost || done.Route != "POST /v1/jobs" || done.Tenant != "acme" || done.Status != 202 || done.Code != "" ||
 		done.BytesIn != int64(len(plainJob)) || done.BytesOut == 0 || done.Duration <= 0 || !strings.HasPrefix(done.ID, "req_") {
 		t.Errorf("submission: %+v", done)
 	}

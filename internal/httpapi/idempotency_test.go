@@ -120,12 +120,12 @@ func stats(lane jobs.Lane, tenant string, queued int) jobs.Stats {
 
 func TestAReplayIsAnsweredWhenIntakeIsShut(t *testing.T) {
 	t.Parallel()
-	for code, close := range shut() {
+	for code, shutBy := range shut() {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t, func(s *setup) { s.cfg.Tenants[0].MaxQueued = 10_000 })
 			id := a.submit(plainJob, "Idempotency-Key", "k")
-			close(a)
+			shutBy(a)
 			r := a.post("/v1/jobs", plainJob, "Idempotency-Key", "k")
 			if r.status != http.StatusAccepted || r.text(t, "id") != string(id) || r.header.Get("Idempotent-Replayed") != "true" {
 				t.Errorf("the replay: %d %s", r.status, r.body)

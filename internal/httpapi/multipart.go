@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"mime/multipart"
+	"slices"
 	"strings"
 )
 
@@ -56,7 +57,7 @@ func (w *window) look(p []byte) {
 	if w.ended {
 		return
 	}
-	seam := append(w.tail, p[:min(len(p), len(w.mark)-1)]...)
+	seam := append(slices.Clip(w.tail), p[:min(len(p), len(w.mark)-1)]...)
 	w.ended = bytes.Contains(seam, w.mark) || bytes.Contains(p, w.mark)
 	if len(p) >= len(w.mark)-1 {
 		seam = p

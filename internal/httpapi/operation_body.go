@@ -30,7 +30,7 @@ func (s *Server) operationOrder(c *call) (o operations.Order, dryRun bool, p *Pr
 					d.refuse(at+"/failure_rate", "is missing")
 				}
 			},
-			"reason": d.text(&o.Reason, jobs.MaxReasonBytes), "lane": d.lane(&o.Lane), "deadline": d.deadline(&o.Deadline),
+			"reason": d.text(&o.Reason), "lane": d.lane(&o.Lane), "deadline": d.deadline(&o.Deadline),
 			"dry_run": d.boolean(&dryRun),
 		}
 		for name, read := range known {
@@ -95,7 +95,7 @@ func (d *decoder) action(into *operations.Action) func(strictjson.Value, string)
 
 // filterMembers reads a filter of jobs in the words of the list's parameters.
 func filterMembers(d *decoder, f *jobs.Filter, tier *int64) members {
-	word := func(into *string) func(strictjson.Value, string) { return d.text(into, maxParameter) }
+	word := func(into *string) func(strictjson.Value, string) { return d.text(into) }
 	return members{
 		"state":           list(d, &f.States, "must be states", jobs.ParseState),
 		"tenant":          d.id(&f.Tenant),

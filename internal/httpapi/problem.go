@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -145,9 +146,7 @@ const problemType = "application/problem+json"
 
 // writeProblem answers with p outside of huma.
 func writeProblem(w http.ResponseWriter, p *Problem) {
-	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	w.Header().Set("Content-Type", problemType)
 	p.RequestID = w.Header().Get(requestIDHeader)
 	body, err := json.Marshal(p)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -96,15 +97,15 @@ func document(spec *huma.OpenAPI, rt route) {
 		http.MethodGet: item.Get, http.MethodPost: item.Post, http.MethodPatch: item.Patch, http.MethodDelete: item.Delete,
 	}[rt.method]
 	op.RequestBody = rt.body
-	usual := op.Responses[fmt.Sprint(rt.status)]
+	usual := op.Responses[strconv.Itoa(rt.status)]
 	for _, status := range rt.also {
 		if status == http.StatusNotModified {
-			op.Responses[fmt.Sprint(status)] = &huma.Response{Description: "Not changed since the version in If-None-Match"}
+			op.Responses[strconv.Itoa(status)] = &huma.Response{Description: "Not changed since the version in If-None-Match"}
 			continue
 		}
 		same := *usual
 		same.Description = http.StatusText(status)
-		op.Responses[fmt.Sprint(status)] = &same
+		op.Responses[strconv.Itoa(status)] = &same
 	}
 }
 

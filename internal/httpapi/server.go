@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -66,7 +67,7 @@ func (c Config) WithDefaults() Config {
 func (c Config) validate() error {
 	switch {
 	case len(c.Tenants) == 0 && !c.Loopback:
-		return fmt.Errorf("no tenants are configured and the listener is not on loopback: anybody could use the API")
+		return errors.New("no tenants are configured and the listener is not on loopback: anybody could use the API")
 	case c.MaxDocumentBytes < 1 || c.MaxDocumentBytes > 1<<30:
 		return fmt.Errorf("max document bytes is %d, want 1 to %d", c.MaxDocumentBytes, 1<<30)
 	case c.MaxBytesInFlight < 4*c.MaxDocumentBytes:
@@ -218,7 +219,7 @@ func (d Deps) withDefaults() (Deps, error) {
 	switch {
 	case d.Engine == nil, d.Admission == nil, d.Schemas == nil, d.Documents == nil,
 		d.Watcher == nil, d.Canceller == nil, d.Explain == nil, d.NewID == nil:
-		return d, fmt.Errorf("a dependency without a default is missing")
+		return d, errors.New("a dependency without a default is missing")
 	}
 	if d.Now == nil {
 		d.Now = time.Now

@@ -183,7 +183,7 @@ func tenantBody(with string) *huma.RequestBody {
 		return s
 	}
 	none, rate, usd := 0.0, float64(maxTenantRate), float64(maxTenantUSD)
-	most, unique := len(jobs.Lanes()), true
+	most, unique := jobs.NumLanes, true
 	properties := map[string]*huma.Schema{
 		"weight":      bounded("Share inside a lane", 1, jobs.MaxWeight),
 		"max_running": bounded("Most jobs that run at once; 0 is no limit", 0, maxTenantJobs),

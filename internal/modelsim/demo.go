@@ -1,6 +1,8 @@
 package modelsim
 
-import "time"
+import (
+	"time"
+)
 
 // The models of [DemoScript].
 const (
@@ -50,7 +52,7 @@ func DemoScript() Config {
 }
 
 // inMinute limits m to the seconds from until before until of every minute.
-func inMinute(m Match, from, until time.Duration) Match {
-	m.During = During{From: from * time.Second, Until: until * time.Second, Every: time.Minute}
+func inMinute(m Match, from, until int) Match {
+	m.During = During{From: time.Duration(from) * time.Second, Until: time.Duration(until) * time.Second, Every: time.Minute}
 	return m
 }

@@ -3,6 +3,7 @@ package modelsim_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -75,5 +76,5 @@ func answersWell(ctx context.Context, e *modelsim.Endpoint, model, text string) 
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	res, body, err := post(ctx, e, prompt(model, text))
-	return err == nil && res.StatusCode == 200 && strings.Contains(body, `\"total\":300.00`)
+	return err == nil && res.StatusCode == http.StatusOK && strings.Contains(body, `\"total\":300.00`)
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // Endpoint is a [Server] that can be reached. Close it when done.
@@ -52,10 +53,11 @@ func (s *Server) serve(l net.Listener, base string, dial func(context.Context) (
 	e := &Endpoint{base: base, dial: dial}
 	e.trans = &http.Transport{DialContext: e.Dial}
 	e.http = &http.Server{
-		Handler:     s,
-		ErrorLog:    log.New(io.Discard, "", 0),
-		ConnState:   e.connState,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		Handler:           s,
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0),
+		ConnState:         e.connState,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	e.accept.Go(func() { _ = e.http.Serve(l) })
 	return e

@@ -249,7 +249,7 @@ func TestAStalledCallHasItsHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	res, err := e.Client().Do(req) // returns, because the headers came
-	if err != nil || res.StatusCode != 200 {
+	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("got %v, %v", res, err)
 	}
 	leave()
@@ -264,7 +264,7 @@ func TestACutAnswerEndsBeforeItsPromisedLength(t *testing.T) {
 	t.Parallel()
 	s, e := listen(t, always(modelsim.Cut()))
 	res, body, err := post(t.Context(), e, prompt("m", sample))
-	if !errors.Is(err, io.ErrUnexpectedEOF) || res.StatusCode != 200 {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || res.StatusCode != http.StatusOK {
 		t.Fatalf("got %v, %v", res, err)
 	}
 	if len(body) == 0 || int64(len(body)) >= res.ContentLength {

@@ -23,8 +23,8 @@ func documentText(prompt string) string {
 		return prompt
 	}
 	inside := prompt[open:last]
-	if i := strings.IndexByte(inside, '>'); i >= 0 {
-		return inside[i+1:]
+	if _, after, ok := strings.Cut(inside, ">"); ok {
+		return after
 	}
 	return prompt
 }

@@ -2,6 +2,7 @@ package modelsim_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,7 +51,7 @@ func TestACallThatNeverFitsIsSentAwayForAMinute(t *testing.T) {
 	t.Parallel()
 	s, e := listen(t, modelsim.Config{Models: []modelsim.Model{{Name: "m", TokensPerMinute: 10}}})
 	res, _ := mustPost(t, e, prompt("m", sample))
-	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "60" || s.Calls()[0].Answer != "over_limit" {
+	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "60" || s.Calls()[0].Answer != "over_limit" {
 		t.Errorf("status %d, Retry-After %q, %+v", res.StatusCode, res.Header.Get("Retry-After"), s.Calls()[0])
 	}
 }
@@ -77,7 +78,7 @@ func TestCallsAtOnceAreBounded(t *testing.T) {
 		}
 		<-statuses
 		<-statuses
-		if res, _, err := post(t.Context(), e, prompt("m", sample)); err != nil || res.StatusCode != 200 {
+		if res, _, err := post(t.Context(), e, prompt("m", sample)); err != nil || res.StatusCode != http.StatusOK {
 			t.Errorf("after the others left: %v, %v", res, err)
 		}
 	})

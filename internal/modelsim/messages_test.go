@@ -114,7 +114,7 @@ func TestARequestThatMessagesRefusesIsRefused(t *testing.T) {
 		}
 	}
 	res, body, err := post(t.Context(), e, prompt("large", sample)) // chat completions on the same server
-	if err != nil || res.StatusCode != 200 {
+	if err != nil || res.StatusCode != http.StatusOK {
 		t.Errorf("%v, %s", err, body)
 	}
 }

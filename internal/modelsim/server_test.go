@@ -15,7 +15,7 @@ func TestAGoodAnswerIsACompletionWithUsage(t *testing.T) {
 	t.Parallel()
 	_, e := listen(t, modelsim.Config{})
 	res, r := mustPost(t, e, prompt("large", sample))
-	if res.StatusCode != 200 || r.Model != "large" || *r.Choices[0].FinishReason != "stop" {
+	if res.StatusCode != http.StatusOK || r.Model != "large" || *r.Choices[0].FinishReason != "stop" {
 		t.Fatalf("got status %d, %+v", res.StatusCode, r)
 	}
 	if r.Usage == nil || r.Usage.Prompt < len(sample)/4 || r.Usage.Completion == 0 || r.Usage.Total != r.Usage.Prompt+r.Usage.Completion {
@@ -96,11 +96,11 @@ func TestOnlyAConfiguredKeyIsLetIn(t *testing.T) {
 		t.Errorf("keys that were refused are %q, want %q", names, want)
 	}
 	s.SetAPIKeys("newest")
-	if res, _ := mustPost(t, e, prompt("m", sample)); res.StatusCode != 401 {
+	if res, _ := mustPost(t, e, prompt("m", sample)); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after the rotation: status %d", res.StatusCode)
 	}
 	s.SetAPIKeys()
-	if res, _ := mustPost(t, e, prompt("m", sample)); res.StatusCode != 200 {
+	if res, _ := mustPost(t, e, prompt("m", sample)); res.StatusCode != http.StatusOK {
 		t.Errorf("without keys: status %d", res.StatusCode)
 	}
 }
@@ -128,11 +128,11 @@ func TestAPromptBeyondTheWindowIsTooLongForThatModelOnly(t *testing.T) {
 	t.Parallel()
 	s, e := listen(t, modelsim.Config{Models: []modelsim.Model{{Name: "wide"}, {Name: "narrow", Window: 100}}})
 	long := sample + strings.Repeat("terms and conditions ", 100)
-	if res, _ := mustPost(t, e, prompt("wide", long)); res.StatusCode != 200 {
+	if res, _ := mustPost(t, e, prompt("wide", long)); res.StatusCode != http.StatusOK {
 		t.Errorf("wide: status %d", res.StatusCode)
 	}
 	res, r := mustPost(t, e, prompt("narrow", long))
-	if res.StatusCode != 400 || *r.Error.Code != "context_length_exceeded" {
+	if res.StatusCode != http.StatusBadRequest || *r.Error.Code != "context_length_exceeded" {
 		t.Errorf("narrow: status %d, %+v", res.StatusCode, r.Error)
 	}
 	if c := s.Calls()[1]; c.Answer != "too_long" || c.Bill != (modelsim.Bill{}) {

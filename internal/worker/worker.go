@@ -141,7 +141,7 @@ func (w *Worker) settle(ctx context.Context, h *held, o jobs.Outcome) {
 		cancel()
 		switch {
 		case err == nil:
-			w.count(h, o)
+			w.count(o)
 			w.config.Events.settled(job, o, o.Service)
 			return
 		case errors.Is(err, jobs.ErrStaleLease):
@@ -168,7 +168,7 @@ func (w *Worker) settle(ctx context.Context, h *held, o jobs.Outcome) {
 // smoothing makes the mean service time follow about the last 20 jobs.
 const smoothing = 2.0 / (20 + 1)
 
-func (w *Worker) count(h *held, o jobs.Outcome) {
+func (w *Worker) count(o jobs.Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done++

@@ -17,7 +17,7 @@ func TestThePageNamesEveryKeyAndNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	documented := map[string]bool{}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		if !strings.HasPrefix(line, "| `") {
 			continue
 		}

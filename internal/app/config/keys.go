@@ -36,8 +36,8 @@ func KnownKeys() []string {
 }
 
 func walkFields(t reflect.Type, base string, visit func(key string, t reflect.Type)) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		key := base + f.Tag.Get("koanf")
 		if f.Type.Kind() == reflect.Struct {
 			walkFields(f.Type, key+".", visit)
@@ -55,8 +55,8 @@ func checkKeys(raw map[string]any, file string) error {
 
 func checkLevel(raw map[string]any, t reflect.Type, base, file string) error {
 	fields := map[string]reflect.Type{}
-	for i := range t.NumField() {
-		fields[t.Field(i).Tag.Get("koanf")] = t.Field(i).Type
+	for field := range t.Fields() {
+		fields[field.Tag.Get("koanf")] = field.Type
 	}
 	names := make([]string, 0, len(fields))
 	for name := range fields {

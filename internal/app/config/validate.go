@@ -135,7 +135,7 @@ func (t Tenant) validate(key string) error {
 // Keys lists the hashes of the tenant's keys.
 func (t Tenant) Keys() []string {
 	var keys []string
-	for _, k := range strings.Split(t.KeySHA256, ",") {
+	for k := range strings.SplitSeq(t.KeySHA256, ",") {
 		if k = strings.ToLower(strings.TrimSpace(k)); k != "" {
 			keys = append(keys, k)
 		}

@@ -182,10 +182,9 @@ type part struct {
 func (b *builder) parts(s string) []part {
 	var parts []part
 	for _, r := range s {
-		font, code := "F1", byte(0)
-		if c, ok := charmap.Windows1252.EncodeRune(r); ok {
-			code = c
-		} else {
+		font := "F1"
+		code, ok := charmap.Windows1252.EncodeRune(r)
+		if !ok {
 			font, code = "F2", b.extraCode(r)
 		}
 		if n := len(parts); n > 0 && parts[n-1].font == font {

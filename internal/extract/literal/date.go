@@ -62,12 +62,12 @@ func (d Date) As(o Order) (Day, bool) {
 	return Day{}, false
 }
 
-// Dates returns the dates in text, in order, at most max of them. It takes
+// Dates returns the dates in text, in order, at most limit of them. It takes
 // linear time. Years lie in 1970–2099; two-digit years from 70 belong to the
 // last century.
-func Dates(text string, max int) []Date {
+func Dates(text string, limit int) []Date {
 	var found []Date
-	for i := 0; i < len(text) && len(found) < max; {
+	for i := 0; i < len(text) && len(found) < limit; {
 		d, ok := dateAt(text, i)
 		if ok {
 			found = append(found, d)
@@ -158,9 +158,9 @@ func dateMayEnd(text string, i int) bool {
 	return true
 }
 
-// digitsAt reads up to max digits at i.
-func digitsAt(text string, i, max int) (value, width int) {
-	for width < max && i+width < len(text) && isDigit(text[i+width]) {
+// digitsAt reads up to limit digits at i.
+func digitsAt(text string, i, limit int) (value, width int) {
+	for width < limit && i+width < len(text) && isDigit(text[i+width]) {
 		value = value*10 + int(text[i+width]-'0')
 		width++
 	}

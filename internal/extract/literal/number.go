@@ -110,12 +110,12 @@ func StyleOf(numbers []Number) Style {
 	}
 }
 
-// Numbers returns the numbers in text, in order, at most max of them. It takes
+// Numbers returns the numbers in text, in order, at most limit of them. It takes
 // linear time. Digits that are part of a word, a date, a time or an identifier
 // are no numbers. Dates must be told apart by the caller: see Dates.
-func Numbers(text string, max int) []Number {
+func Numbers(text string, limit int) []Number {
 	var found []Number
-	for i := 0; i < len(text) && len(found) < max; {
+	for i := 0; i < len(text) && len(found) < limit; {
 		if !isDigit(text[i]) && !leadingPoint(text, i) {
 			i++
 			continue
@@ -152,9 +152,9 @@ func readNumber(text string, start, end int) (Number, bool) {
 // such as "31.00SR" and "4X1.79", and which Numbers therefore leaves alone. It
 // is for checking that a value occurs at all, not for finding values. Only
 // numbers with decimals count: whole ones are mostly parts of identifiers.
-func LooseNumbers(text string, max int) []Number {
+func LooseNumbers(text string, limit int) []Number {
 	var found []Number
-	for i := 0; i < len(text) && len(found) < max; {
+	for i := 0; i < len(text) && len(found) < limit; {
 		if !isDigit(text[i]) {
 			i++
 			continue

@@ -153,7 +153,7 @@ func (l *ledger) steps() []step {
 		list = append(list, step{by: e}, step{by: e.Neg()})
 	}
 	for _, r := range l.roundings() {
-		for _, s := range list[:len(list):len(list)] {
+		for _, s := range slices.Clip(list) {
 			if !s.rounded {
 				list = append(list, step{s.by.Add(r), true}, step{s.by.Sub(r), true})
 			}

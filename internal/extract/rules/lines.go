@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -211,9 +212,7 @@ func (a *answer) setLines(p schema.Property, t table, v verdict) {
 		return
 	}
 	a.data[p.Name] = list
-	for pointer, f := range fields {
-		a.fields[pointer] = f
-	}
+	maps.Copy(a.fields, fields)
 }
 
 // itemValue returns what an item has in a column. Quantity and price count only

@@ -129,9 +129,9 @@ const maxCode = 40
 
 // findCodes finds the tokens that can be identifiers: letters and digits with
 // - / . _ inside, at least one digit.
-func findCodes(text string, max int) []span {
+func findCodes(text string, limit int) []span {
 	var found []span
-	for i := 0; i < len(text) && len(found) < max; {
+	for i := 0; i < len(text) && len(found) < limit; {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			i += n

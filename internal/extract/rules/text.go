@@ -29,10 +29,9 @@ func (r *reader) indexText(wanted vocabulary) textIndex {
 			if key == "" || !wanted[key] {
 				continue
 			}
-			ref, ok := cellRef{}, false
-			if rest = strings.TrimSpace(rest); rest != "" {
-				ref, ok = cellRef{li, c.end - len(rest), c.end}, true
-			} else {
+			rest = strings.TrimSpace(rest)
+			ref, ok := cellRef{li, c.end - len(rest), c.end}, true
+			if rest == "" {
 				ref, ok = r.valueBeside(li, ci, colon)
 			}
 			if !ok {

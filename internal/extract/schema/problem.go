@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -37,7 +38,7 @@ func (s *Schema) Validate(v any) []Problem {
 	if err == nil {
 		return nil
 	}
-	e, ok := err.(*jsonschema.ValidationError)
+	e, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
 		return []Problem{{Message: "cannot be validated"}}
 	}
@@ -86,9 +87,9 @@ func message(k jsonschema.ErrorKind) string {
 	case *kind.Const:
 		return "must be the value that the schema gives"
 	case *kind.Format:
-		return fmt.Sprintf("must be a valid %s", k.Want)
+		return "must be a valid " + k.Want
 	case *kind.Pattern:
-		return fmt.Sprintf("must match the pattern %s", clip(k.Want))
+		return "must match the pattern " + clip(k.Want)
 	case *kind.AdditionalProperties:
 		return fmt.Sprintf("has %d properties that the schema does not know", len(k.Properties))
 	case *kind.FalseSchema:
