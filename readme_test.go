@@ -129,7 +129,8 @@ func (b *built) shell(line string) string {
 
 func TestTheFirstScreenOfTheReadmeHoldsTheTwoCommands(t *testing.T) {
 	text, blocks := readme(t)
-	if line := strings.Count(text[:strings.Index(text, "make test")], "\n"); line > 24 {
+	before, _, _ := strings.Cut(text, "make test")
+	if line := strings.Count(before, "\n"); line > 24 {
 		t.Errorf("make test comes on line %d", line)
 	}
 	makefile, err := os.ReadFile("Makefile")
@@ -173,7 +174,7 @@ func TestTheReadmeCommandsDoWhatTheySay(t *testing.T) {
 
 	operator := find(t, blocks, "dlqctl")
 	var id string
-	for _, line := range strings.Split(strings.TrimSpace(operator), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(operator), "\n") {
 		line = strings.TrimSpace(strings.SplitN(line, "#", 2)[0])
 		if strings.Contains(line, "JOB") && id == "" {
 			id = strings.Fields(b.shell("bin/dlqctl ls --state failed -o name"))[0]

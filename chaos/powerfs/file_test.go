@@ -52,10 +52,8 @@ func TestAWriteWithoutFsyncIsLostOrTornOrLands(t *testing.T) {
 func TestAWriteWithFsyncIsNeverLost(t *testing.T) {
 	t.Parallel()
 	for name, sync := range map[string]func(*os.File) error{
-		"fsync": (*os.File).Sync,
-		"fdatasync": func(f *os.File) error {
-			return fdatasync(f)
-		},
+		"fsync":     (*os.File).Sync,
+		"fdatasync": fdatasync,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -77,7 +78,7 @@ func french() words {
 
 // decimal writes hundredths.
 func (w words) decimal(hundredths int) string {
-	whole := fmt.Sprint(hundredths / 100)
+	whole := strconv.Itoa(hundredths / 100)
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + w.thousands + whole[i:]
 	}

@@ -110,8 +110,8 @@ func (s *process) onClose(f func()) { s.closers = append(s.closers, f) }
 
 // close undoes open, last first.
 func (s *process) close() {
-	for _, v := range slices.Backward(s.closers) {
-		v()
+	for _, closer := range slices.Backward(s.closers) {
+		closer()
 	}
 	s.closers = nil
 }

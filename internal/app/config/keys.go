@@ -37,7 +37,6 @@ func KnownKeys() []string {
 
 func walkFields(t reflect.Type, base string, visit func(key string, t reflect.Type)) {
 	for f := range t.Fields() {
-		f := f
 		key := base + f.Tag.Get("koanf")
 		if f.Type.Kind() == reflect.Struct {
 			walkFields(f.Type, key+".", visit)
