@@ -26,7 +26,19 @@ first_at, last_at, sample, fingerprint. The fingerprint names the group for ever
 		Args: cobra.NoArgs,
 	}
 	f.register(a, cmd)
-	cmd.RunE = a.begin(func(ctx context.Context, _ []string) error {
+	cmd.RunE = a.filtered(&f, func(ctx context.Context, c *client.Client, filter client.Filter) error {
+		list, err := c.Groups(ctx, filter)
+		if err != nil {
+			return err
+		}
+		return a.showGroups(list, f.given(cmd.Flags()))
+	})
+	return cmd
+}
+
+// filtered wraps the work of a command that asks once, with filters.
+func (a *app) filtered(f *filterFlags, ask func(context.Context, *client.Client, client.Filter) error) func(*cobra.Command, []string) error {
+	return a.begin(func(ctx context.Context, _ []string) error {
 		filter, err := f.filter(a.now())
 		if err != nil {
 			return err
@@ -37,13 +49,8 @@ first_at, last_at, sample, fingerprint. The fingerprint names the group for ever
 		}
 		ctx, cancel := a.within(ctx)
 		defer cancel()
-		list, err := c.Groups(ctx, filter)
-		if err != nil {
-			return err
-		}
-		return a.showGroups(list, f.given(cmd.Flags()))
+		return ask(ctx, c, filter)
 	})
-	return cmd
 }
 
 func (a *app) showGroups(list client.GroupList, filtered bool) error {
@@ -139,17 +146,7 @@ func (a *app) countCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	f.register(a, cmd)
-	cmd.RunE = a.begin(func(ctx context.Context, _ []string) error {
-		filter, err := f.filter(a.now())
-		if err != nil {
-			return err
-		}
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := a.within(ctx)
-		defer cancel()
+	cmd.RunE = a.filtered(&f, func(ctx context.Context, c *client.Client, filter client.Filter) error {
 		n, err := c.Count(ctx, filter)
 		if err != nil {
 			return err

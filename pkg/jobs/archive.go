@@ -64,6 +64,25 @@ type Group struct {
 	Sample ID
 }
 
+// Join is the group with the jobs of another part of it. The zero value is a
+// part without jobs.
+func (g Group) Join(part Group) Group {
+	switch {
+	case g.Count == 0:
+		return part
+	case part.Count == 0:
+		return g
+	}
+	g.Count += part.Count
+	if part.FirstAt.Before(g.FirstAt) {
+		g.FirstAt = part.FirstAt
+	}
+	if later := part.LastAt.Compare(g.LastAt); later > 0 || later == 0 && part.Sample > g.Sample {
+		g.LastAt, g.Sample = part.LastAt, part.Sample
+	}
+	return g
+}
+
 // GroupOf is the group of a job as if it were the only one in it; ok is false
 // for a job that is in no group because it is neither a dead letter nor in
 // review.

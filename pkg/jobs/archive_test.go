@@ -30,6 +30,37 @@ func TestAGroupIsOfDeadLettersAndReviews(t *testing.T) {
 	}
 }
 
+func TestAGroupIsTheSameInWhateverOrderItIsJoined(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var parts []jobs.Group
+		want := jobs.Group{FirstAt: noon.Add(time.Hour)}
+		for i := range rapid.IntRange(1, 6).Draw(t, "jobs") {
+			at := noon.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "minute")) * time.Minute)
+			g := jobs.Group{Count: 1, FirstAt: at, LastAt: at, Sample: jobs.ID("job_" + string(rune('a'+i)))}
+			parts = append(parts, g)
+			want.Count++
+			if at.Before(want.FirstAt) {
+				want.FirstAt = at
+			}
+			if !at.Before(want.LastAt) { // of those at one moment the greatest comes last here
+				want.LastAt, want.Sample = at, g.Sample
+			}
+		}
+		parts = rapid.Permutation(parts).Draw(t, "order")
+		cut := rapid.IntRange(0, len(parts)).Draw(t, "cut")
+		var left, right jobs.Group
+		for _, g := range parts[:cut] {
+			left = left.Join(g)
+		}
+		for _, g := range parts[cut:] {
+			right = right.Join(g)
+		}
+		if diff := cmp.Diff(want, left.Join(right)); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestAGroupKeepsToTheTimeOfItsState(t *testing.T) {
 	j := claimed(t)
 	apply(t, &j, jobs.Command{Kind: jobs.Draft, Actor: "ada", Draft: []byte(`1`)}, noon.Add(time.Minute))

@@ -70,7 +70,7 @@ func (e *Engine) Groups(ctx context.Context, f jobs.Filter) ([]jobs.Group, error
 	} else {
 		err = e.eachJob(ctx, f, func(j jobs.Job) {
 			if g, ok := jobs.GroupOf(j); ok {
-				found[g.Fingerprint] = join(found[g.Fingerprint], g)
+				found[g.Fingerprint] = found[g.Fingerprint].Join(g)
 			}
 		})
 	}
@@ -135,7 +135,7 @@ func (e *Engine) countedGroups(ctx context.Context, f jobs.Filter, found map[str
 		g.FirstAt, g.LastAt = time.UnixMilli(int64(first[0].Score)).UTC(), time.UnixMilli(int64(last[0].Score)).UTC()
 		id, _ := last[0].Member.(string)
 		g.Sample = jobs.ID(id)
-		found[g.Fingerprint] = join(found[g.Fingerprint], g)
+		found[g.Fingerprint] = found[g.Fingerprint].Join(g)
 	}
 	return nil
 }
@@ -169,21 +169,6 @@ func selectsGroup(f jobs.Filter, tenant string, g jobs.Group) bool {
 		j.Failure = &jobs.Failure{Class: g.Class, Provider: g.Provider}
 	}
 	return f.Match(j)
-}
-
-// join adds the jobs of one to those of a group that may be empty.
-func join(g, one jobs.Group) jobs.Group {
-	if g.Count == 0 {
-		return one
-	}
-	g.Count += one.Count
-	if one.FirstAt.Before(g.FirstAt) {
-		g.FirstAt = one.FirstAt
-	}
-	if later := one.LastAt.Compare(g.LastAt); later > 0 || later == 0 && one.Sample > g.Sample {
-		g.LastAt, g.Sample = one.LastAt, one.Sample
-	}
-	return g
 }
 
 // Spent implements [jobs.Archive].

@@ -37,7 +37,7 @@ func (e *Engine) Groups(ctx context.Context, f jobs.Filter) ([]jobs.Group, error
 			continue
 		}
 		if g, ok := jobs.GroupOf(r.job); ok {
-			found[g.Fingerprint] = join(found[g.Fingerprint], g)
+			found[g.Fingerprint] = found[g.Fingerprint].Join(g)
 		}
 	}
 	var all []jobs.Group
@@ -48,21 +48,6 @@ func (e *Engine) Groups(ctx context.Context, f jobs.Filter) ([]jobs.Group, error
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
 	return all[:min(len(all), jobs.MaxGroups)], nil
-}
-
-// join adds the jobs of one to those of a group that may be empty.
-func join(g, one jobs.Group) jobs.Group {
-	if g.Count == 0 {
-		return one
-	}
-	g.Count += one.Count
-	if one.FirstAt.Before(g.FirstAt) {
-		g.FirstAt = one.FirstAt
-	}
-	if later := one.LastAt.Compare(g.LastAt); later > 0 || later == 0 && one.Sample > g.Sample {
-		g.LastAt, g.Sample = one.LastAt, one.Sample
-	}
-	return g
 }
 
 // Spent implements [jobs.Archive].
