@@ -139,7 +139,6 @@ func (s *stack) process(ctx context.Context, n int, from setup, at *modelsim.End
 			RouteDown: func(_ string, down bool, _ time.Duration) {
 				if down {
 					s.downs.Add(1)
-					println("DOWN", n, time.Now().UnixMilli()%1000000)
 				}
 			},
 		},
