@@ -86,7 +86,7 @@ func (a *app) root() *cobra.Command {
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
 	group(root, "see", "See:", a.groupsCommand(), a.lsCommand(), a.countCommand(), a.showCommand(), a.explainCommand(), a.lanesCommand())
 	group(root, "act", "Act on jobs:", a.requeueCommand(), a.cancelCommand(), a.completeCommand(), a.rejectCommand(), a.moveCommand(), a.eraseCommand())
-	group(root, "manage", "Reviews, operations, tenants:", a.reviewCommand(), a.opsCommand(), a.tenantsCommand())
+	group(root, "manage", "Reviews, operations, tenants, gates:", a.reviewCommand(), a.opsCommand(), a.tenantsCommand(), a.gatesCommand())
 	root.AddCommand(a.versionCommand(), environmentTopic(), exitCodesTopic())
 	return root
 }

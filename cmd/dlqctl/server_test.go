@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -57,7 +59,7 @@ func newSluice(tb testing.TB) *sluice {
 		{Name: "ops", KeySHA256: []string{hashOf(operatorKey)}, Operator: true},
 	}}, httpapi.Deps{
 		Engine: s.engine, Admission: control, Schemas: schemas{}, Documents: documents{}, Watcher: deaf{}, Canceller: deaf{},
-		Explain: tiers.Explain, NewID: s.newID, Now: s.clock, Tenants: directory, Operations: ops, Archive: s.engine,
+		Explain: tiers.Explain, NewID: s.newID, Now: s.clock, Tenants: directory, Operations: ops, Archive: s.engine, Gates: gates{},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -71,6 +73,17 @@ func newSluice(tb testing.TB) *sluice {
 		_ = s.engine.Close()
 	})
 	return s
+}
+
+// gates keep operators' words in memory.
+type gates map[string]tiers.Override
+
+func (g gates) Force(_ context.Context, o tiers.Override) error { g[o.Name] = o; return nil }
+
+func (g gates) Release(_ context.Context, name string) error { delete(g, name); return nil }
+
+func (g gates) Forced(context.Context) ([]tiers.Override, error) {
+	return slices.Collect(maps.Values(g)), nil
 }
 
 // behind sets up what operators use.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -202,20 +201,9 @@ otherwise.`,
 	flags.BoolVar(&o.RefuseIntake, "refuse-intake", false, "refuse new jobs, too")
 	flags.StringVar(&o.Reason, "reason", "", "why, for people")
 	cmd.MarkFlagsMutuallyExclusive("for", "until")
-	cmd.RunE = a.begin(func(ctx context.Context, args []string) error {
-		if span != "" {
-			d, ok := spanOf(span)
-			if !ok || d < time.Second {
-				return usagef("--for takes a span such as 30m, 2h or 1d")
-			}
-			o.For = d
-		}
-		if until != "" {
-			t, err := time.Parse(time.RFC3339, until)
-			if err != nil {
-				return usagef("--until takes a time such as 2026-11-22T18:00:00Z")
-			}
-			o.Until = t
+	cmd.RunE = a.begin(func(ctx context.Context, args []string) (err error) {
+		if o.For, o.Until, err = ending(span, until); err != nil {
+			return err
 		}
 		return a.onTenant(ctx, args[0], func(ctx context.Context, c *client.Client) (client.Tenant, error) {
 			return c.PauseTenant(ctx, args[0], o)

@@ -269,3 +269,29 @@ func FuzzDollars(f *testing.F) {
 		}
 	})
 }
+
+func TestEachCallAboutAGateTakesItsRoute(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	const gate = `{"gate":"near/large","object":"gate","closed":true,"until":"2026-11-22T18:00:00Z","reason":"why","by":"ops","at":"2026-11-22T12:00:00Z"}`
+	checkAsked(t, []asked{
+		{`{"data":[` + gate + `]}`, "GET", "/v1/admin/gates", "", func(c *client.Client) error {
+			all, err := c.Gates(ctx)
+			if err == nil && (len(all) != 1 || !all[0].Closed || all[0].Gate != "near/large" || all[0].By != "ops") {
+				t.Errorf("got %+v", all)
+			}
+			return err
+		}},
+		{gate, "POST", "/v1/admin/gates", `{"gate":"near/large","closed":true,"for":"30m0s","reason":"why"}`, func(c *client.Client) error {
+			return only(c.HoldGate(ctx, "near/large", true, client.GateOptions{Reason: "why", For: 30 * time.Minute}))
+		}},
+		{gate, "POST", "/v1/admin/gates", `{"gate":"near/large","closed":true,"until":"2026-11-22T18:00:00Z","reason":"why"}`, func(c *client.Client) error {
+			return only(c.HoldGate(ctx, "near/large", true, client.GateOptions{Reason: "why", Until: time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)}))
+		}},
+		{``, "POST", "/v1/admin/gates/release", `{"gate":"near/large"}`, func(c *client.Client) error { return c.ReleaseGate(ctx, "near/large") }},
+	})
+	_, c := newWire(t, http.StatusOK, gate)
+	if _, err := c.HoldGate(ctx, "far", true, client.GateOptions{}); !errors.Is(err, client.ErrBadAnswer) {
+		t.Errorf("an answer about another gate: %v", err)
+	}
+}
