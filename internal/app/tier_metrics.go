@@ -28,6 +28,7 @@ type tierMetrics struct {
 	storeFailed  prometheus.Counter
 	tenantTokens *prometheus.CounterVec // tenant, model, tier
 	tenantCost   *prometheus.CounterVec // tenant, model, tier
+	maybeCost    *prometheus.CounterVec // model
 
 	mu      sync.Mutex
 	tenants map[string]bool
@@ -50,6 +51,7 @@ func newTierMetrics(r prometheus.Registerer) *tierMetrics {
 		storeFailed:  vec("route_record_failures_total", "Records of gates and probes that could not be read or written.").WithLabelValues(),
 		tenantTokens: vec("tenant_model_tokens_total", "Tokens of model calls by tenant, reserved ones of calls without an end included.", "tenant", "model", "tier"),
 		tenantCost:   vec("tenant_model_cost_usd_total", "Cost of model calls by tenant, in US dollars, likewise.", "tenant", "model", "tier"),
+		maybeCost:    vec("model_maybe_cost_usd_total", "The part of the cost of model calls that may not have been billed, in US dollars.", "model"),
 		tenants:      map[string]bool{},
 	}
 }
@@ -76,6 +78,9 @@ func (m *tierMetrics) attemptEnded(j jobs.Job, a jobs.Attempt) {
 	tenant, tier := m.tenant(j.Tenant), strconv.Itoa(a.Tier)
 	m.tenantTokens.WithLabelValues(tenant, a.Model, tier).Add(float64(a.Usage.InputTokens + a.Usage.OutputTokens))
 	m.tenantCost.WithLabelValues(tenant, a.Model, tier).Add(float64(a.Usage.CostMicroUSD) / 1e6)
+	if a.Billed == jobs.BilledMaybe {
+		m.maybeCost.WithLabelValues(a.Model).Add(float64(a.Usage.CostMicroUSD) / 1e6)
+	}
 }
 
 // attach adds the counting to what else is done about the ladder's events.

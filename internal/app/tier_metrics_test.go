@@ -29,6 +29,9 @@ func TestTheLaddersEventsAreCountedAndPassedOn(t *testing.T) {
 		e.AttemptEnded(jobs.Job{Tenant: fmt.Sprintf("t%03d", i)}, call)
 	}
 	e.AttemptEnded(jobs.Job{Tenant: "t000"}, call)
+	unsure := call
+	unsure.Attempt.Model, unsure.Attempt.Billed = "small", jobs.BilledMaybe
+	e.AttemptEnded(jobs.Job{Tenant: "t000"}, unsure)
 	e.AttemptEnded(jobs.Job{Tenant: "t000"}, ladder.AttemptEnd{Attempt: jobs.Attempt{Kind: jobs.SkipAttempt, Tier: 1}})
 	e.RetryAsked("near/large", tiers.PoolEval, false)
 	e.Probed("near/large", true)
@@ -46,6 +49,7 @@ func TestTheLaddersEventsAreCountedAndPassedOn(t *testing.T) {
 	for _, want := range []string{
 		`sluice_tenant_model_tokens_total{model="large",tenant="t000",tier="1"} 200`,
 		`sluice_tenant_model_cost_usd_total{model="large",tenant="other",tier="1"} 12.5`,
+		`sluice_model_maybe_cost_usd_total{model="small"} 2.5`,
 		`sluice_retry_budget_asked_total{given="false",pool="eval",route="near/large"} 1`,
 		`sluice_route_probes_total{route="near/large",worked="true"} 1`,
 		`sluice_route_held_total{pool="prod",route="near/large"} 1`,
@@ -63,7 +67,7 @@ func TestTheLaddersEventsAreCountedAndPassedOn(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	if logged != maxTenantLabels+5+2+3 {
+	if logged != maxTenantLabels+5+3+3 {
 		t.Errorf("%d events were passed on", logged)
 	}
 }
