@@ -53,7 +53,7 @@ func (s *servers) put(tb testing.TB, r *redistest.Redis) {
 func harness(tb testing.TB, settings redistest.Settings, c asynqjobs.Config) jobstest.Harness {
 	pool := &servers{tb: tb, settings: settings}
 	return jobstest.Harness{
-		Features: jobstest.Features{Archive: true, Persistent: true},
+		Features: jobstest.Features{Persistent: true},
 		NewStore: func(tb testing.TB) jobstest.Store {
 			s := &store{server: pool.take(), config: c}
 			s.config.Directory = filepath.Join(tb.TempDir(), "documents")

@@ -36,13 +36,9 @@ func commands(id jobs.ID) []jobs.Command {
 	}
 }
 
-// commands are one of each kind that the features have.
+// commands are one of each kind.
 func (f *fixture) commands(id jobs.ID) []jobs.Command {
-	all := commands(id)
-	if f.h.Features.Archive {
-		all = append(all, f.claim(id, "person", time.Hour), draft(id, "person", `{}`), unclaim(id, "person"), erase(id))
-	}
-	return all
+	return append(commands(id), f.claim(id, "person", time.Hour), draft(id, "person", `{}`), unclaim(id, "person"), erase(id))
 }
 
 func commandStates(f *fixture) {
@@ -72,7 +68,7 @@ func commandStates(f *fixture) {
 	idle := map[jobs.CommandKind]jobs.State{
 		jobs.Cancel: jobs.Cancelled, jobs.Unclaim: jobs.InReview, jobs.Erase: jobs.Erased,
 	}
-	for _, from := range f.h.Features.states() {
+	for _, from := range jobs.States() {
 		for _, c := range f.commands("") {
 			f.run(fmt.Sprintf("%s/%s", from, c.Kind), func() {
 				name := "t_" + string(from) + "_" + string(c.Kind)

@@ -29,7 +29,7 @@ type duel struct {
 type side struct {
 	jobs.Engine
 
-	archive jobs.Archive // the same one; nil unless both have it
+	archive jobs.Archive // the same one
 
 	store  Store
 	setup  Setup
@@ -41,7 +41,6 @@ func newDuel(s *scope, a, b Harness) *duel {
 	d := &duel{scope: s, clock: NewClock(), bulkheads: make(map[string]jobs.Bulkhead)}
 	d.features = a.Features
 	d.features.Persistent = a.Features.Persistent && b.Features.Persistent
-	d.features.Archive = a.Features.Archive && b.Features.Archive
 	policy := jobs.Policy{
 		MaxLoans:   rapid.IntRange(1, 3).Draw(s.rt, "max loans"),
 		KeyTTL:     time.Hour,
@@ -64,7 +63,8 @@ func newDuel(s *scope, a, b Harness) *duel {
 // open opens a side's engine.
 func (s *side) open(d *duel) {
 	d.Helper()
-	s.Engine, s.archive = opened(d, s.store.Open(d, s.setup), d.features, s.setup.Policy)
+	s.Engine = s.store.Open(d, s.setup)
+	s.archive = archiveOf(d, s.Engine)
 }
 
 // fight does operations as they are drawn and compares all there is at the
@@ -218,9 +218,7 @@ func (d *duel) compareAll() {
 		})
 	}
 	agree(d, "stats", func(_ int, s *side) (jobs.Stats, error) { return s.Stats(d.Context()) })
-	if d.features.Archive {
-		d.compareArchive(jobs.Filter{}, "", d.clock.Now())
-	}
+	d.compareArchive(jobs.Filter{}, "", d.clock.Now())
 }
 
 func (d *duel) compareJob(tenant string, id jobs.ID) {

@@ -13,7 +13,7 @@ import (
 type fixture struct {
 	jobs.Engine // the one that is open now
 
-	archive jobs.Archive // the same one; nil unless the features have it
+	archive jobs.Archive // the same one
 	t       *testing.T
 	h       Harness
 	store   Store
@@ -46,11 +46,18 @@ func newFixture(t *testing.T, h Harness, p jobs.Policy) *fixture {
 // open opens the engine.
 func (f *fixture) open() {
 	f.t.Helper()
-	e := f.store.Open(f.t, f.setup)
-	if _, ok := e.(jobs.Archive); ok && !f.h.Features.Archive {
-		f.t.Errorf("%T is an archive, and the harness does not declare it", e)
+	f.Engine = f.store.Open(f.t, f.setup)
+	f.archive = archiveOf(f.t, f.Engine)
+}
+
+// archiveOf is the engine as an archive, which it has to be.
+func archiveOf(tb testing.TB, e jobs.Engine) jobs.Archive {
+	tb.Helper()
+	a, ok := e.(jobs.Archive)
+	if !ok {
+		tb.Fatalf("%T is no archive", e)
 	}
-	f.Engine, f.archive = opened(f.t, e, f.h.Features, f.setup.Policy)
+	return a
 }
 
 // judge judges all histories, that the listener heard them, and that the books

@@ -1,7 +1,6 @@
 package jobstest
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -17,18 +16,6 @@ type Features struct {
 	// process of the store. Then every loan is taken back when the store opens,
 	// in the order of Seq; else every lease gets another period.
 	HoldersDieWithStore bool
-	// Archive engines implement [jobs.Archive], and with it all that people
-	// and operators do to jobs beside their usual life: claims, drafts,
-	// erasure, bulk operations, batches, and filters by batch, reason and last
-	// change. An engine that is not that far yet declares false; one that
-	// declares false and implements the interface fails [Run], so that nothing
-	// is left out by mistake.
-	Archive bool
-}
-
-// states are the states that jobs of such an engine come to.
-func (f Features) states() []jobs.State {
-	return slices.DeleteFunc(jobs.States(), func(s jobs.State) bool { return s == jobs.Erased && !f.Archive })
 }
 
 // Harness makes engines of one kind.

@@ -107,7 +107,7 @@ func TestArchivesThatDifferAreFoundOut(t *testing.T) {
 		"one gives money away": {spent: func(cost int64) int64 { return min(cost, 1<<40) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			straight := jobstest.Reference(jobstest.Features{Archive: true})
+			straight := jobstest.Reference(jobstest.Features{})
 			got := watch(t, func(tb testing.TB) { jobstest.Metamorphic(tb, straight, bentArchives(as), 100) })
 			if !strings.Contains(got, "engines differ") && !strings.Contains(got, "the first engine says") {
 				t.Errorf("the difference was not found: %s", got)
@@ -116,11 +116,10 @@ func TestArchivesThatDifferAreFoundOut(t *testing.T) {
 	}
 }
 
-func TestADeclaredArchiveMustBeOne(t *testing.T) {
-	h := bentHarness(bent{})
-	h.Features.Archive = true
+func TestAnEngineWithoutAnArchiveIsRefused(t *testing.T) {
+	h := bending(func(e jobs.Engine) jobs.Engine { return bent{Engine: e} })
 	got := watch(t, func(tb testing.TB) { jobstest.Metamorphic(tb, h, h, 1) })
-	if !strings.Contains(got, "declares an archive") {
+	if !strings.Contains(got, "is no archive") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -27,9 +27,9 @@ func (d *duel) operations() map[string]func(*rapid.T) {
 		"delete":   d.deleteRecord,
 		"read":     d.readJob,
 		"list":     d.list,
-	}
-	if d.features.Archive {
-		ops["review"], ops["archive"], ops["retain"] = d.review, d.askArchive, d.retain
+		"review":   d.review,
+		"archive":  d.askArchive,
+		"retain":   d.retain,
 	}
 	if d.features.Persistent {
 		ops["restart"] = func(t *rapid.T) { d.restart(rapid.Bool().Draw(t, "crash")) }
@@ -87,10 +87,8 @@ func (d *duel) draw(t *rapid.T) jobs.Submission {
 	if rarely(t, "invalid", 40) {
 		s.Fingerprint = ""
 	}
-	if d.features.Archive {
-		s.Batch = oneOf[jobs.ID](t, "batch", "", "b1", "b2")
-		s.Spec.Schema = oneOf(t, "schema", "invoice@1", "receipt@2")
-	}
+	s.Batch = oneOf[jobs.ID](t, "batch", "", "b1", "b2")
+	s.Spec.Schema = oneOf(t, "schema", "invoice@1", "receipt@2")
 	return s
 }
 
@@ -170,16 +168,10 @@ func (d *duel) apply(t *rapid.T) {
 	if len(d.ids) > 0 {
 		id = oneOf(t, "job", d.ids...)
 	}
-	all := commands(id)
-	if d.features.Archive {
-		all = append(all, erase(id), erase(id))
-	}
-	c := oneOf(t, "command", all...)
+	c := oneOf(t, "command", append(commands(id), erase(id), erase(id))...)
 	c.Tenant = oneOf(t, "as", "", "", tenants()[0], tenants()[1])
 	c.Actor, c.Reason = oneOf(t, "actor", "ada", "ada", "bob", ""), oneOf(t, "reason", "", "a reason")
-	if d.features.Archive {
-		c.Operation = oneOf[jobs.ID](t, "operation", "", "", "op_1", "op_2")
-	}
+	c.Operation = oneOf[jobs.ID](t, "operation", "", "", "op_1", "op_2")
 	if c.Lane != nil || rarely(t, "to a lane", 3) {
 		to := jobs.Lane(rapid.IntRange(0, jobs.NumLanes-1).Draw(t, "lane"))
 		c.Lane = &to
@@ -197,7 +189,7 @@ func (d *duel) apply(t *rapid.T) {
 func (d *duel) advance(t *rapid.T) {
 	d.clock.Advance(oneOf(t, "by", time.Millisecond, time.Second, jobs.WorkerMemory, jobs.DefaultLease,
 		time.Minute, 15*time.Minute, time.Hour))
-	if d.features.Archive && rarely(t, "by half a day", 8) {
+	if rarely(t, "by half a day", 8) {
 		d.clock.Advance(12 * time.Hour)
 	}
 }
@@ -282,9 +274,6 @@ func (d *duel) filter(t *rapid.T) jobs.Filter {
 	}
 	if rarely(t, "by time", 3) {
 		f.AcceptedFrom = d.clock.Now().Add(-time.Minute)
-	}
-	if !d.features.Archive {
-		return f
 	}
 	switch rapid.IntRange(0, 7).Draw(t, "also by") {
 	case 0:

@@ -172,26 +172,20 @@ func (s bentStore) Open(tb testing.TB, setup jobstest.Setup) jobs.Engine {
 	return s.open(s.Store.Open(tb, setup))
 }
 
-// bentHarness makes engines that are bent alike and have no archive.
-func bentHarness(as bent) jobstest.Harness {
-	return bending(jobstest.Features{}, func(e jobs.Engine) jobs.Engine {
-		as := as
-		as.Engine = e
-		return as
-	})
-}
+// bentHarness makes engines that are bent alike.
+func bentHarness(as bent) jobstest.Harness { return bentArchives(bentArchive{bent: as}) }
 
-// bentArchives makes engines that are bent alike and have an archive.
+// bentArchives makes engines with archives that are bent alike.
 func bentArchives(as bentArchive) jobstest.Harness {
-	return bending(jobstest.Features{Archive: true}, func(e jobs.Engine) jobs.Engine {
+	return bending(func(e jobs.Engine) jobs.Engine {
 		as := as
 		as.Engine, as.Archive = e, e.(jobs.Archive)
 		return as
 	})
 }
 
-func bending(f jobstest.Features, open func(jobs.Engine) jobs.Engine) jobstest.Harness {
-	h := jobstest.Reference(f)
+func bending(open func(jobs.Engine) jobs.Engine) jobstest.Harness {
+	h := jobstest.Reference(jobstest.Features{})
 	straight := h.NewStore
 	h.NewStore = func(tb testing.TB) jobstest.Store { return bentStore{straight(tb), open} }
 	return h

@@ -34,9 +34,7 @@ func restartBehaviours(f Features) []behaviour {
 		add("keys and IDs are kept", jobs.Policy{KeyTTL: time.Hour}, restartKeys)
 		add("an outcome repeated is recognised", jobs.Policy{}, restartRepeats)
 		add("what waits is woken and expires", jobs.Policy{}, restartDue)
-		if f.Archive {
-			restartArchive(add)
-		}
+		restartArchive(add)
 	}
 	return all
 }
@@ -76,9 +74,7 @@ func (f *fixture) everything() everything {
 	for i := range all.Stats.Queues {
 		all.Stats.Queues[i].Service = 0 // is of one opening
 	}
-	if f.archive != nil {
-		all.Groups, all.Spent = f.groups(jobs.Filter{}), f.spent("acme", f.clock.Now())
-	}
+	all.Groups, all.Spent = f.groups(jobs.Filter{}), f.spent("acme", f.clock.Now())
 	return all
 }
 
@@ -86,9 +82,7 @@ func restartKeeps(f *fixture, restart func()) {
 	for _, s := range []jobs.State{jobs.Parked, jobs.InReview, jobs.Succeeded, jobs.Failed, jobs.Expired, jobs.Cancelled} {
 		f.bring(s)
 	}
-	if f.archive != nil {
-		f.archived()
-	}
+	f.archived()
 	large := f.submission()
 	withBody(&large, make([]byte, 100<<10))
 	f.accept(large)

@@ -44,7 +44,7 @@ func (f *fixture) left(s jobs.State, want ...jobs.ID) {
 }
 
 func retainNothing(f *fixture) {
-	all := f.h.Features.states()
+	all := jobs.States()
 	for _, s := range append(all[1:], jobs.Queued) {
 		f.bring(s)
 	}

@@ -41,17 +41,13 @@ func Run(t *testing.T, h Harness) {
 		{"close", closeBehaviours()},
 		{"concurrency", concurrencyBehaviours()},
 		{"repeat", repeatBehaviours()},
-	}
-	if h.Features.Archive {
-		groups = append(groups,
-			group{"claim", claimBehaviours()},
-			group{"erase", eraseBehaviours()},
-			group{"operation", operationBehaviours()},
-			group{"archive", archiveBehaviours()},
-			group{"retain", retainBehaviours()},
-			group{"money", moneyBehaviours()},
-			group{"service", serviceBehaviours()},
-		)
+		{"claim", claimBehaviours()},
+		{"erase", eraseBehaviours()},
+		{"operation", operationBehaviours()},
+		{"archive", archiveBehaviours()},
+		{"retain", retainBehaviours()},
+		{"money", moneyBehaviours()},
+		{"service", serviceBehaviours()},
 	}
 	if h.Features.Persistent {
 		groups = append(groups, group{"restart", restartBehaviours(h.Features)})

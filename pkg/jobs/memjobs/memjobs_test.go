@@ -7,15 +7,15 @@ import (
 )
 
 func TestTheReferenceEngineKeepsTheContract(t *testing.T) {
-	jobstest.Run(t, jobstest.Reference(jobstest.Features{Archive: true}))
+	jobstest.Run(t, jobstest.Reference(jobstest.Features{}))
 }
 
 func TestTheReferenceEngineModelsAStoreOfAProcess(t *testing.T) {
-	jobstest.Run(t, jobstest.Reference(jobstest.Features{Archive: true, Persistent: true, HoldersDieWithStore: true}))
+	jobstest.Run(t, jobstest.Reference(jobstest.Features{Persistent: true, HoldersDieWithStore: true}))
 }
 
 func TestTheReferenceEngineModelsASharedStore(t *testing.T) {
-	jobstest.Run(t, jobstest.Reference(jobstest.Features{Archive: true, Persistent: true}))
+	jobstest.Run(t, jobstest.Reference(jobstest.Features{Persistent: true}))
 }
 
 func TestTheReferenceEngineAgreesWithItself(t *testing.T) {
@@ -24,9 +24,9 @@ func TestTheReferenceEngineAgreesWithItself(t *testing.T) {
 		features  jobstest.Features
 		sequences int
 	}{
-		{"memory", jobstest.Features{Archive: true}, 60},
-		{"store of a process", jobstest.Features{Archive: true, Persistent: true, HoldersDieWithStore: true}, 200},
-		{"shared store", jobstest.Features{Archive: true, Persistent: true}, 60},
+		{"memory", jobstest.Features{}, 60},
+		{"store of a process", jobstest.Features{Persistent: true, HoldersDieWithStore: true}, 200},
+		{"shared store", jobstest.Features{Persistent: true}, 60},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := jobstest.Reference(c.features)

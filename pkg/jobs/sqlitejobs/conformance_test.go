@@ -16,7 +16,7 @@ import (
 // harness makes engines set up by c and by what the suites want.
 func harness(c sqlitejobs.Config) jobstest.Harness {
 	return jobstest.Harness{
-		Features: jobstest.Features{Archive: true, Persistent: true, HoldersDieWithStore: true},
+		Features: jobstest.Features{Persistent: true, HoldersDieWithStore: true},
 		NewStore: func(tb testing.TB) jobstest.Store {
 			base := tb.TempDir() // removed after the engine is closed: the suite closes what it opens later
 			return &store{base: base, dir: filepath.Join(base, "0"), config: c}
