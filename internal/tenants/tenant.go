@@ -95,11 +95,6 @@ func (l Limits) Validate() error {
 	return err
 }
 
-// MayUse reports whether the tenant may use the lane.
-func (l Limits) MayUse(lane jobs.Lane) bool {
-	return len(l.Lanes) == 0 || slices.Contains(l.Lanes, lane)
-}
-
 // equal reports whether two limits say the same.
 func (l Limits) equal(other Limits) bool {
 	return reflect.DeepEqual(l.WithDefaults(), other.WithDefaults())
