@@ -151,6 +151,7 @@ type rig struct {
 	store  *store
 	script *script
 	config ladder.Config
+	mu     sync.Mutex
 	ends   []ladder.AttemptEnd
 	gates  []tiers.Gate
 }
@@ -168,8 +169,16 @@ func newRig(t *testing.T, answers ...func(context.Context) extract.Answer) *rig 
 		},
 		Jitter: func() float64 { return 0.5 },
 		Events: ladder.Events{
-			AttemptEnded: func(_ jobs.Job, e ladder.AttemptEnd) { r.ends = append(r.ends, e) },
-			GateClosed:   func(g tiers.Gate) { r.gates = append(r.gates, g) },
+			AttemptEnded: func(_ jobs.Job, e ladder.AttemptEnd) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.ends = append(r.ends, e)
+			},
+			GateClosed: func(g tiers.Gate) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.gates = append(r.gates, g)
+			},
 		},
 	}
 	return r

@@ -34,7 +34,7 @@ func TestAnOutageCostsFewCallsAndThenProbesOnly(t *testing.T) {
 			})
 		}
 		for _, processes := range []int{1, 3} {
-			for _, slots := range []int{1, 4, 16, 64} {
+			for _, slots := range outageSlots() {
 				if fault == "500" || slots%15 == 1 { // 1 and 16
 					outage(jobs.Interactive, processes, slots)
 				}
@@ -85,7 +85,7 @@ func checkOutage(t *testing.T, f *fleet, processes, slots int) {
 	}
 	// Three commits are the least: accepted, lent, settled. A call costs a
 	// few more: its row, parks and loans, and now and then a probe.
-	if n, most := f.commits(), 3.05+8*float64(len(f.calls))/outageJobs; n > most {
+	if n, most := f.commits(), 3.05+10*float64(len(f.calls))/outageJobs; n > most {
 		t.Errorf("%.2f commits a job, want at most %.2f", n, most)
 	}
 	t.Logf("%d calls before, %d in all, %.2f commits a job", before, len(f.calls), f.commits())
@@ -97,7 +97,7 @@ func TestWithoutBreakersTheBudgetStillBoundsTheRetries(t *testing.T) {
 	never := tiers.BreakerPolicy{MinJobs: 1 << 30}
 	for _, lane := range []jobs.Lane{jobs.Interactive, jobs.Standard} {
 		for _, processes := range []int{1, 3} {
-			for _, slots := range []int{1, 4, 16, 64} {
+			for _, slots := range outageSlots() {
 				if lane == jobs.Standard && slots != 16 {
 					continue
 				}
@@ -135,7 +135,7 @@ func TestWithoutBreakersTheBudgetStillBoundsTheRetries(t *testing.T) {
 func TestAWarmProcessSpendsItsUnitsAtMost(t *testing.T) {
 	const warm = 10 * time.Minute
 	for _, processes := range []int{1, 3} {
-		for _, slots := range []int{1, 4, 16, 64} {
+		for _, slots := range outageSlots() {
 			t.Run(fmt.Sprintf("%d processes/%d slots", processes, slots), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					f := startFleet(t, setup{
@@ -147,9 +147,9 @@ func TestAWarmProcessSpendsItsUnitsAtMost(t *testing.T) {
 							return after(200*time.Millisecond, status(500, ""))
 						},
 					})
-					f.submit(400, jobs.Standard)
+					f.submit(outageJobs/4, jobs.Standard)
 					time.Sleep(warm)
-					f.submit(500, jobs.Interactive)
+					f.submit(outageJobs/2, jobs.Interactive)
 					time.Sleep(10 * time.Minute)
 					f.finish()
 					before := 0
