@@ -61,7 +61,7 @@ func newProcess(s *spawner, argv []string, limits Limits) (*process, error) {
 		closeAll(childIn, in)
 		return nil, err
 	}
-	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // G204: the program itself
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // G204: the program itself, which its owner ends
 	cmd.Env = childEnvironment(limits)
 	cmd.Stdin, cmd.Stdout = childIn, childOut
 	cmd.SysProcAttr = childAttributes()
