@@ -43,7 +43,7 @@ func TestNoWorkerCallsAModelBeforeItsRetryAfter(t *testing.T) {
 			t.Errorf("round %d: %d calls were refused, there are %d slots", round, len(refused), len(c.workers)*clusterSlots)
 		}
 	}
-	c.judgeTiers(60 * time.Second)
+	c.judgeTiers(150 * time.Second) // who has no budget for a retry looks again after 30 s
 }
 
 // answered are the calls that got an answer of the kind.
