@@ -15,6 +15,7 @@ import (
 	"github.com/sluicehq/sluice/bench/internal/figures"
 	"github.com/sluicehq/sluice/bench/internal/httpload"
 	"github.com/sluicehq/sluice/bench/internal/queue"
+	"github.com/sluicehq/sluice/internal/pause"
 )
 
 // The contestants over HTTP.
@@ -132,7 +133,7 @@ func (b *bench) warmUp(ctx context.Context, q *queue.Counted) error {
 		return nil
 	}
 	for range warmUpJobs {
-		if err := errors.Join(q.Put(ctx), pause(ctx, warmUpGap)); err != nil {
+		if err := errors.Join(q.Put(ctx), pause.For(ctx, warmUpGap)); err != nil {
 			return err
 		}
 	}

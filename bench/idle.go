@@ -16,6 +16,7 @@ import (
 	"github.com/sluicehq/sluice/bench/internal/figures"
 	"github.com/sluicehq/sluice/bench/internal/machine"
 	"github.com/sluicehq/sluice/bench/internal/service"
+	"github.com/sluicehq/sluice/internal/pause"
 )
 
 // idle measures cmd/api as it ships, without work.
@@ -208,7 +209,7 @@ func load(ctx context.Context, pid int, d time.Duration) (own, children float64,
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := pause(ctx, d); err != nil {
+	if err := pause.For(ctx, d); err != nil {
 		return 0, 0, err
 	}
 	ownAfter, allAfter, err := machine.Split(pid)
@@ -217,16 +218,4 @@ func load(ctx context.Context, pid int, d time.Duration) (own, children float64,
 	}
 	percent := func(t time.Duration) float64 { return 100 * t.Seconds() / time.Since(began).Seconds() }
 	return percent(ownAfter - before), percent(allAfter - all), nil
-}
-
-// pause returns after d, or with ctx's error before.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/pause"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -45,7 +46,7 @@ func (s *process) trim(ctx context.Context, keep jobs.Retention) {
 		if !got.More {
 			return
 		}
-		pause(ctx, (retainShare-1)*time.Since(began))
+		_ = pause.For(ctx, (retainShare-1)*time.Since(began))
 	}
 }
 
@@ -59,15 +60,5 @@ func (s *process) removed(removed map[jobs.State]int64) {
 	}
 	if total > 0 {
 		s.Log.Info().Fields(counts).Int64("jobs", total).Msg("removed by retention")
-	}
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/extract"
+	"github.com/sluicehq/sluice/internal/pause"
 	"github.com/sluicehq/sluice/internal/worker"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
@@ -244,12 +245,8 @@ func (r *run) keep(row jobs.Attempt) {
 }
 
 func sleepUntil(ctx context.Context, t time.Time) error {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+	if pause.For(ctx, time.Until(t)) != nil {
 		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
 	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/pause"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -31,22 +32,12 @@ func (o *Operations) drive(ctx context.Context, id jobs.ID) {
 			return
 		case err != nil && ctx.Err() == nil:
 			o.cfg.Events.failed(id, err)
-			wait(ctx, o.cfg.Poll)
+			_ = pause.For(ctx, o.cfg.Poll)
 		}
 		// What was done and not written is looked for.
 		d.part = nil
 	}
 	d.letGo(ctx)
-}
-
-// wait waits a while, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // drive is the driving of one operation.
@@ -105,9 +96,9 @@ func (d *drive) round(ctx context.Context) error {
 	if d.part.done() {
 		return d.advance(ctx)
 	}
-	n, pause := d.pace.allowed(d.cfg.Now())
+	n, rest := d.pace.allowed(d.cfg.Now())
 	if n == 0 {
-		wait(ctx, pause)
+		_ = pause.For(ctx, rest)
 		return d.look(ctx)
 	}
 	worked, err := d.work(ctx, n)
@@ -120,7 +111,7 @@ func (d *drive) round(ctx context.Context) error {
 	if d.recent.tripped(d.op.StopIf) && d.left() {
 		return d.settle(ctx, Stopped, whyFailureRate)
 	}
-	wait(ctx, d.pace.took(worked))
+	_ = pause.For(ctx, d.pace.took(worked))
 	return nil
 }
 

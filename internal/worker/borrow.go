@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/pause"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
@@ -67,7 +68,7 @@ func (w *Worker) ask(ctx context.Context, req jobs.LendRequest) int {
 	loans, err := w.engine.Lend(ctx, req)
 	if err != nil && ctx.Err() == nil {
 		w.config.Events.trouble("", fmt.Errorf("lend: %w", err))
-		pause(ctx, w.config.Backoff)
+		_ = pause.For(ctx, w.config.Backoff)
 	}
 	for _, loan := range loans {
 		w.start(ctx, loan)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/pause"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -152,7 +153,7 @@ func (w *Worker) settle(ctx context.Context, h *held, o jobs.Outcome) {
 			if !h.mayStillHold() {
 				return // the engine will lend the job again
 			}
-			pause(ctx, w.config.Backoff)
+			_ = pause.For(ctx, w.config.Backoff)
 		default:
 			// The engine refuses this outcome for good: give the job back
 			// instead of holding its slot for ever.
@@ -232,15 +233,5 @@ func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
-	}
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

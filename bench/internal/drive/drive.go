@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/bench/internal/queue"
+	"github.com/sluicehq/sluice/internal/pause"
 )
 
 // Sample is what one round of one contestant measured.
@@ -109,7 +110,7 @@ func Whole(ctx context.Context, q *queue.Counted, l Load) (Sample, error) {
 
 // watch counts what is done in the window.
 func watch(ctx context.Context, q *queue.Counted, l Load) (Sample, error) {
-	if err := wait(ctx, l.Warm); err != nil {
+	if err := pause.For(ctx, l.Warm); err != nil {
 		return Sample{}, err
 	}
 	_, before := q.Counts()
@@ -121,7 +122,7 @@ func watch(ctx context.Context, q *queue.Counted, l Load) (Sample, error) {
 	// until something does.
 	after := before
 	for waited := time.Duration(0); after == before && waited < drainWithin; waited += l.Window {
-		if err := wait(ctx, l.Window); err != nil {
+		if err := pause.For(ctx, l.Window); err != nil {
 			return Sample{}, err
 		}
 		_, after = q.Counts()
@@ -197,16 +198,4 @@ func repeat(n int, f func() error) error {
 	}
 	all.Wait()
 	return first
-}
-
-// wait returns after d, or with ctx's error before.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

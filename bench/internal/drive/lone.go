@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluicehq/sluice/bench/internal/figures"
 	"github.com/sluicehq/sluice/bench/internal/queue"
+	"github.com/sluicehq/sluice/internal/pause"
 )
 
 // How long workers rest before the next job comes: a time that differs from
@@ -39,7 +40,7 @@ func Lone(ctx context.Context, q *queue.Counted, jobs int, starts <-chan time.Ti
 	}()
 	var delays figures.Series
 	for i := range unmeasured + jobs {
-		if err := wait(ctx, restAtLeast+time.Duration(i*7%restSteps)*restStep); err != nil {
+		if err := pause.For(ctx, restAtLeast+time.Duration(i*7%restSteps)*restStep); err != nil {
 			return nil, err
 		}
 		if err := q.Put(ctx); err != nil {

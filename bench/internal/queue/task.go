@@ -5,6 +5,8 @@ package queue
 import (
 	"context"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/pause"
 )
 
 // Task says how the workers of a system run, and what its handlers do.
@@ -41,12 +43,5 @@ func (t Task) hold(ctx context.Context) error {
 	if t.Takes == 0 {
 		return nil
 	}
-	timer := time.NewTimer(t.Takes)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return pause.For(ctx, t.Takes)
 }
