@@ -88,9 +88,11 @@ func (e *Executor) takeProbe(ctx context.Context, model int, timeout time.Durati
 	found, err := e.config.Records.Get(ctx, kindProbe, record.ID)
 	var lease probeLease
 	switch {
+	case ctx.Err() != nil: // whose time is over calls nobody
+		return false, false
 	case errors.Is(err, jobs.ErrNotFound):
 	case err != nil:
-		e.storeFailed(ctx, err)
+		e.config.Events.storeFailed("route probe", err)
 		return true, false
 	case json.Unmarshal(found.Value, &lease) == nil:
 		if lease.passedSince(opened, now) {
@@ -104,11 +106,13 @@ func (e *Executor) takeProbe(ctx context.Context, model int, timeout time.Durati
 	record.Version = found.Version
 	lease = probeLease{Holder: e.config.Name, Until: now.Add(min(timeout, maxProbeLease-time.Minute) + probeWait), PassedAt: lease.PassedAt}
 	err = e.putProbe(ctx, record, lease)
-	if errors.Is(err, jobs.ErrConflict) {
-		return false, false // another process was quicker
-	}
-	if err != nil {
-		e.storeFailed(ctx, err)
+	switch {
+	case errors.Is(err, jobs.ErrConflict): // another process was quicker
+		return false, false
+	case err != nil && ctx.Err() != nil:
+		return false, false
+	case err != nil:
+		e.config.Events.storeFailed("route probe", err)
 	}
 	return true, false
 }
@@ -166,7 +170,7 @@ func (e *Executor) probed(ctx context.Context, model int, v tiers.Verdict) {
 	defer cancel()
 	record := jobs.Record{Kind: kindProbe, ID: recordID(e.name(model)), Version: jobs.AnyVersion}
 	if err := e.putProbe(ctx, record, lease); err != nil {
-		e.storeFailed(ctx, err)
+		e.config.Events.storeFailed("route probe", err)
 	}
 }
 
@@ -192,9 +196,3 @@ const (
 	// tellWithin bounds the writing of a probe's result.
 	tellWithin = 2 * time.Second
 )
-
-func (e *Executor) storeFailed(ctx context.Context, err error) {
-	if ctx.Err() == nil {
-		e.config.Events.storeFailed("route probe", err)
-	}
-}
