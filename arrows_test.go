@@ -22,13 +22,8 @@ type pkg struct {
 
 func list(t *testing.T, patterns ...string) []pkg {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, patterns...)...)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %v", cmd.Args, err)
-	}
 	var all []pkg
-	dec := json.NewDecoder(strings.NewReader(string(out)))
+	dec := json.NewDecoder(strings.NewReader(output(t, "go", append([]string{"list", "-json=ImportPath,Imports,Deps"}, patterns...)...)))
 	for {
 		var p pkg
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
@@ -38,6 +33,17 @@ func list(t *testing.T, patterns ...string) []pkg {
 		}
 		all = append(all, p)
 	}
+}
+
+// output runs a program and gives what it prints.
+func output(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", cmd.Args, err)
+	}
+	return string(out)
 }
 
 // rule says what some packages must not import directly. Patterns read as the
@@ -67,14 +73,22 @@ func rules() []rule {
 		{in: "internal/coord/...", denied: []string{module}, grant: []string{"internal/coord/...", "pkg/jobs"}, why: "coordination knows the domain only"},
 		{in: "internal/extract/...", denied: []string{module + "/internal"}, grant: []string{"internal/extract/...", "internal/document", "internal/strictjson"}, why: "arrows point down"},
 		{in: "internal/strictjson", denied: []string{module}, why: "JSON is read without knowing what for"},
+		{in: "internal/pause", denied: []string{module}, why: "a wait knows nothing of what waits"},
 		{in: "internal/modelsim/...", denied: []string{module}, grant: []string{"internal/modelsim/..."}, why: "a simulator that shares code with what it tests proves nothing"},
 	}
 }
 
-// covers reports whether the pattern names the package.
+// covers reports whether the pattern names the package of this module.
 func covers(pattern, path string) bool {
-	tree, isTree := strings.CutSuffix(pattern, "/...")
-	root := strings.TrimSuffix(module+"/"+strings.TrimPrefix(tree, "."), "/")
+	if rest, ok := strings.CutPrefix(pattern, "./"); ok {
+		return matches(module+"/"+rest, path)
+	}
+	return matches(module+"/"+pattern, path)
+}
+
+// matches reports whether the pattern, with its module, names the package.
+func matches(pattern, path string) bool {
+	root, isTree := strings.CutSuffix(pattern, "/...")
 	return path == root || isTree && strings.HasPrefix(path, root+"/")
 }
 
