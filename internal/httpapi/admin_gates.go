@@ -95,18 +95,18 @@ func (s *Server) listGates(ctx context.Context, c *call) (*reply[GateList], erro
 func (s *Server) forceGate(ctx context.Context, c *call) (*reply[GateView], error) {
 	now := s.deps.Now()
 	var span time.Duration
-	var given []string
+	given := map[string]bool{}
 	o := tiers.Override{Actor: c.actor(), At: now}
 	p := s.decodeBody(c, func(d *decoder) members {
 		return members{
-			"gate": d.text(&o.Name), "closed": noted(&given, "closed", d.boolean(&o.Closed)),
+			"gate": d.text(&o.Name), "closed": noted(given, "closed", d.boolean(&o.Closed)),
 			"until": d.until(&o.Until, &span, now), "for": d.pauseFor(&span, &o.Until), "reason": d.text(&o.Reason),
 		}
 	})
 	switch {
 	case p != nil:
 		return nil, p
-	case given == nil:
+	case !given["closed"]:
 		return nil, problem(CodeInvalidRequest, "Say whether the gate is held open or closed.").at("/closed", "is missing")
 	case span > 0:
 		o.Until = now.Add(span)

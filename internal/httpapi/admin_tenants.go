@@ -222,17 +222,17 @@ func (s *Server) getTenant(ctx context.Context, c *call) (*reply[TenantView], er
 // editTenant is PATCH /v1/admin/tenants/{tenant}.
 func (s *Server) editTenant(ctx context.Context, c *call) (*reply[TenantView], error) {
 	var version int64
-	var given tenants.Limits
-	var set []string
+	var edits []func(*tenants.Limits)
 	return s.onTenant(ctx, c, func(d *decoder) members {
-		known := limitMembers(d, &given)
-		for name, read := range known {
-			known[name] = noted(&set, name, read)
-		}
+		known := limitEdits(d, &edits)
 		known["version"] = d.version(&version)
 		return known
 	}, func(name string) (tenants.Tenant, error) {
-		return s.deps.Tenants.Edit(ctx, name, version, c.actor(), func(l *tenants.Limits) { takeOver(l, given, set) })
+		return s.deps.Tenants.Edit(ctx, name, version, c.actor(), func(l *tenants.Limits) {
+			for _, edit := range edits {
+				edit(l)
+			}
+		})
 	})
 }
 

@@ -25,6 +25,14 @@ type decoder struct{ violations []Violation }
 // refused.
 type members map[string]func(v strictjson.Value, at string)
 
+// noted reads a member and remembers that it was given.
+func noted(given map[string]bool, name string, read func(strictjson.Value, string)) func(strictjson.Value, string) {
+	return func(v strictjson.Value, at string) {
+		given[name] = true
+		read(v, at)
+	}
+}
+
 func (d *decoder) refuse(at, format string, args ...any) {
 	if len(d.violations) < maxViolations {
 		d.violations = append(d.violations, Violation{at, fmt.Sprintf(format, args...)})

@@ -34,10 +34,7 @@ func (s *Server) operationOrder(c *call) (o operations.Order, dryRun bool, p *Pr
 			"dry_run": d.boolean(&dryRun),
 		}
 		for name, read := range known {
-			known[name] = func(v strictjson.Value, at string) {
-				given[name] = true
-				read(v, at)
-			}
+			known[name] = noted(given, name, read)
 		}
 		return known
 	})

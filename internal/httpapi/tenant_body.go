@@ -37,38 +37,17 @@ func limitMembers(d *decoder, l *tenants.Limits) members {
 	}
 }
 
-// takeOver sets the limits that were given.
-func takeOver(l *tenants.Limits, given tenants.Limits, names []string) {
-	for _, name := range names {
-		switch name {
-		case "weight":
-			l.Weight = given.Weight
-		case "max_running":
-			l.MaxRunning = given.MaxRunning
-		case "max_queued":
-			l.MaxQueued = given.MaxQueued
-		case "lanes":
-			l.Lanes = given.Lanes
-		case "requests_per_second":
-			l.RequestsPerSecond = given.RequestsPerSecond
-		case "requests_burst":
-			l.RequestsBurst = given.RequestsBurst
-		case "bytes_per_second":
-			l.BytesPerSecond = given.BytesPerSecond
-		case "bytes_burst":
-			l.BytesBurst = given.BytesBurst
-		case "cost_usd_per_day":
-			l.MicroUSDPerDay = given.MicroUSDPerDay
+// limitEdits reads the limits to change. Each that is given becomes an edit,
+// which reads it again into the limits as they are then.
+func limitEdits(d *decoder, edits *[]func(*tenants.Limits)) members {
+	known := limitMembers(d, &tenants.Limits{})
+	for name, read := range known {
+		known[name] = func(v strictjson.Value, at string) {
+			read(v, at)
+			*edits = append(*edits, func(l *tenants.Limits) { limitMembers(&decoder{}, l)[name](v, at) })
 		}
 	}
-}
-
-// noted notes that a member was there.
-func noted(set *[]string, name string, read func(strictjson.Value, string)) func(strictjson.Value, string) {
-	return func(v strictjson.Value, at string) {
-		*set = append(*set, name)
-		read(v, at)
-	}
+	return known
 }
 
 // count reads an int.
