@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,13 +18,10 @@ import (
 // maxCommand bounds the body of a command, and the data that completes a job.
 const maxCommand = 1 << 20
 
-// order is the body of a command. Zero fields were not given.
+// order is what the body of every command may hold. Zero fields were not given.
 type order struct {
-	reason   string
-	version  int64
-	lane     *jobs.Lane
-	deadline time.Duration
-	data     *strictjson.Value
+	reason  string
+	version int64
 }
 
 // cancel is POST /v1/jobs/{id}/cancel. A running job ends soon, others at once.
@@ -48,25 +44,17 @@ func (s *Server) cancel(ctx context.Context, c *call) (*reply[Job], error) {
 // requeue is POST /v1/jobs/{id}/requeue: a new run of a job that ended without
 // a result, or that waits for a person.
 func (s *Server) requeue(ctx context.Context, c *call) (*reply[Job], error) {
-	o, p := s.order(c, func(d *decoder, o *order) members {
-		return members{"lane": d.lane(&o.lane), "deadline": d.deadline(&o.deadline)}
-	})
+	o, cmd, p := s.rerun(c)
 	if p != nil {
 		return nil, p
-	}
-	if o.lane != nil && !c.mayUse(*o.lane) {
-		return nil, laneNotAllowed(c.Tenant)
 	}
 	j, err := s.deps.Engine.Get(ctx, c.scope(), c.id)
 	if err != nil {
 		return nil, err
 	}
-	cmd := jobs.Command{Kind: jobs.Requeue, Lane: o.lane}
+	cmd.Kind = jobs.Requeue
 	if j.State == jobs.InReview {
 		cmd.Kind = jobs.SendBack
-	}
-	if o.deadline > 0 {
-		cmd.DeadlineAt = s.deps.Now().Add(o.deadline)
 	}
 	if j, err = s.apply(ctx, c, o, cmd); err != nil {
 		return nil, err
@@ -75,29 +63,43 @@ func (s *Server) requeue(ctx context.Context, c *call) (*reply[Job], error) {
 	return s.answer(c, j, http.StatusAccepted), nil
 }
 
+// rerun reads the order for a new run, and makes a command of it whose kind is
+// still to be set.
+func (s *Server) rerun(c *call) (order, jobs.Command, *Problem) {
+	var cmd jobs.Command
+	var span time.Duration
+	o, p := s.order(c, func(d *decoder) members {
+		return members{"lane": d.lane(&cmd.Lane), "deadline": d.deadline(&span)}
+	})
+	if p == nil && cmd.Lane != nil && !c.mayUse(*cmd.Lane) {
+		p = laneNotAllowed(c.Tenant)
+	}
+	if span > 0 {
+		cmd.DeadlineAt = s.deps.Now().Add(span)
+	}
+	return o, cmd, p
+}
+
 // reject is POST /v1/jobs/{id}/reject: a person gives a job in review up.
 func (s *Server) reject(ctx context.Context, c *call) (*reply[Job], error) {
 	var class string
-	o, p := s.order(c, func(d *decoder, _ *order) members { return members{"class": d.id(&class)} })
+	o, p := s.order(c, func(d *decoder) members { return members{"class": d.id(&class)} })
 	if p != nil {
 		return nil, p
 	}
-	j, err := s.apply(ctx, c, o, jobs.Command{Kind: jobs.Reject, Class: jobs.Class(class)})
-	if err != nil {
-		return nil, err
-	}
-	return s.answer(c, j, http.StatusOK), nil
+	return s.commanded(ctx, c, o, jobs.Command{Kind: jobs.Reject, Class: jobs.Class(class)}, http.StatusOK)
 }
 
 // complete is POST /v1/jobs/{id}/complete: a person gives the result.
 func (s *Server) complete(ctx context.Context, c *call) (*reply[Job], error) {
-	o, p := s.order(c, func(_ *decoder, o *order) members {
-		return members{"data": func(v strictjson.Value, _ string) { o.data = &v }}
+	var data *strictjson.Value
+	o, p := s.order(c, func(*decoder) members {
+		return members{"data": func(v strictjson.Value, _ string) { data = &v }}
 	})
-	if p != nil {
+	switch {
+	case p != nil:
 		return nil, p
-	}
-	if o.data == nil {
+	case data == nil:
 		return nil, problem(CodeInvalidRequest, "The body must hold the result as data.").at("/data", "is missing")
 	}
 	j, err := s.deps.Engine.Get(ctx, c.scope(), c.id)
@@ -107,14 +109,11 @@ func (s *Server) complete(ctx context.Context, c *call) (*reply[Job], error) {
 	if !j.State.CanBecome(jobs.Succeeded) || j.State == jobs.Running {
 		return nil, conflict(j)
 	}
-	result, err := s.humanResult(ctx, c, j, *o.data)
+	result, err := s.humanResult(ctx, c, j, *data)
 	if err != nil {
 		return nil, err
 	}
-	if j, err = s.apply(ctx, c, o, jobs.Command{Kind: jobs.Complete, Result: result}); err != nil {
-		return nil, err
-	}
-	return s.answer(c, j, http.StatusOK), nil
+	return s.commanded(ctx, c, o, jobs.Command{Kind: jobs.Complete, Result: result}, http.StatusOK)
 }
 
 // humanResult makes a result of what a person gave, if it fits the schema.
@@ -188,28 +187,44 @@ func conflict(j jobs.Job) *Problem {
 	return problem(CodeStateConflict, "The job is %s and has version %d.", j.State, j.Version).in(j.State)
 }
 
+// commanded carries a command out and shows the job after it.
+func (s *Server) commanded(ctx context.Context, c *call, o order, cmd jobs.Command, status int) (*reply[Job], error) {
+	j, err := s.apply(ctx, c, o, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return s.answer(c, j, status), nil
+}
+
 // order reads a command's body, which may be absent. more names the members
-// beside reason and version.
-func (s *Server) order(c *call, more func(*decoder, *order) members) (order, *Problem) {
+// beside reason and version; nil is none.
+func (s *Server) order(c *call, more func(*decoder) members) (o order, p *Problem) {
+	p = s.decodeBody(c, func(d *decoder) members {
+		known := members{"reason": d.text(&o.reason), "version": d.version(&o.version)}
+		if more != nil {
+			maps.Copy(known, more(d))
+		}
+		return known
+	})
+	return o, p
+}
+
+// decodeBody reads a small JSON object, which may be absent.
+func (s *Server) decodeBody(c *call, shape func(*decoder) members) *Problem {
 	if p := refuseQuery(c.r); p != nil {
-		return order{}, p
+		return p
 	}
 	data, p := s.commandBody(c)
 	if p != nil || len(data) == 0 {
-		return order{}, p
+		return p
 	}
 	v, p := parse(data)
 	if p != nil {
-		return order{}, p
+		return p
 	}
-	var o order
 	d := &decoder{}
-	known := members{"reason": d.text(&o.reason), "version": d.integer(&o.version, 1, math.MaxInt64)}
-	if more != nil {
-		maps.Copy(known, more(d, &o))
-	}
-	d.object(v, "", known)
-	return o, d.problem()
+	d.object(v, "", shape(d))
+	return d.problem()
 }
 
 // commandBody reads a small JSON body; none at all is fine.

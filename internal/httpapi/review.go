@@ -56,7 +56,7 @@ func (s *Server) reviewRoutes(api huma.API) {
 // claim is POST /v1/jobs/{id}/claim.
 func (s *Server) claim(ctx context.Context, c *call) (*reply[Job], error) {
 	span := usualClaim
-	o, p := s.order(c, func(d *decoder, _ *order) members { return members{"for": d.span(&span, minClaim, maxClaim)} })
+	o, p := s.order(c, func(d *decoder) members { return members{"for": d.span(&span, minClaim, maxClaim)} })
 	if p != nil {
 		return nil, p
 	}
@@ -66,7 +66,7 @@ func (s *Server) claim(ctx context.Context, c *call) (*reply[Job], error) {
 // draft is POST /v1/jobs/{id}/draft.
 func (s *Server) draft(ctx context.Context, c *call) (*reply[Job], error) {
 	var draft json.RawMessage
-	o, p := s.order(c, func(*decoder, *order) members {
+	o, p := s.order(c, func(*decoder) members {
 		return members{"draft": func(v strictjson.Value, _ string) { draft = append(draft, v.Raw()...) }}
 	})
 	switch {
@@ -89,34 +89,27 @@ func (s *Server) unclaim(ctx context.Context, c *call) (*reply[Job], error) {
 
 // sendBack is POST /v1/jobs/{id}/send-back.
 func (s *Server) sendBack(ctx context.Context, c *call) (*reply[Job], error) {
-	o, p := s.order(c, func(d *decoder, o *order) members {
-		return members{"lane": d.lane(&o.lane), "deadline": d.deadline(&o.deadline)}
-	})
+	o, cmd, p := s.rerun(c)
 	if p != nil {
 		return nil, p
 	}
-	if o.lane != nil && !c.mayUse(*o.lane) {
-		return nil, laneNotAllowed(c.Tenant)
-	}
-	cmd := jobs.Command{Kind: jobs.SendBack, Lane: o.lane}
-	if o.deadline > 0 {
-		cmd.DeadlineAt = s.deps.Now().Add(o.deadline)
-	}
+	cmd.Kind = jobs.SendBack
 	return s.commanded(ctx, c, o, cmd, http.StatusAccepted)
 }
 
 // move is POST /v1/jobs/{id}/move.
 func (s *Server) move(ctx context.Context, c *call) (*reply[Job], error) {
-	o, p := s.order(c, func(d *decoder, o *order) members { return members{"lane": d.lane(&o.lane)} })
+	var lane *jobs.Lane
+	o, p := s.order(c, func(d *decoder) members { return members{"lane": d.lane(&lane)} })
 	switch {
 	case p != nil:
 		return nil, p
-	case o.lane == nil:
+	case lane == nil:
 		return nil, problem(CodeInvalidRequest, "The body must name the lane.").at("/lane", "is missing")
-	case !c.mayUse(*o.lane):
+	case !c.mayUse(*lane):
 		return nil, laneNotAllowed(c.Tenant)
 	}
-	return s.commanded(ctx, c, o, jobs.Command{Kind: jobs.Move, Lane: o.lane}, http.StatusOK)
+	return s.commanded(ctx, c, o, jobs.Command{Kind: jobs.Move, Lane: lane}, http.StatusOK)
 }
 
 // erase is DELETE /v1/jobs/{id}.
@@ -128,13 +121,4 @@ func (s *Server) erase(ctx context.Context, c *call) (*reply[struct{}], error) {
 		return nil, err
 	}
 	return &reply[struct{}]{Status: http.StatusNoContent}, nil
-}
-
-// commanded carries a command out and shows the job after it.
-func (s *Server) commanded(ctx context.Context, c *call, o order, cmd jobs.Command, status int) (*reply[Job], error) {
-	j, err := s.apply(ctx, c, o, cmd)
-	if err != nil {
-		return nil, err
-	}
-	return s.answer(c, j, status), nil
 }

@@ -109,24 +109,6 @@ func (d *decoder) pauseFor(into *time.Duration, until *time.Time) func(strictjso
 	}
 }
 
-// decodeBody reads a small JSON object, which may be absent.
-func (s *Server) decodeBody(c *call, shape func(*decoder) members) *Problem {
-	if p := refuseQuery(c.r); p != nil {
-		return p
-	}
-	data, p := s.commandBody(c)
-	if p != nil || len(data) == 0 {
-		return p
-	}
-	v, p := parse(data)
-	if p != nil {
-		return p
-	}
-	d := &decoder{}
-	d.object(v, "", shape(d))
-	return d.problem()
-}
-
 func tenantParam() *huma.Param {
 	return &huma.Param{
 		Name: "tenant", In: "path", Required: true, Description: "The tenant's name",
