@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/internal/modelsim"
+	"github.com/sluicehq/sluice/internal/processtest"
 )
 
 // TestAFloodLeavesNothingBehind lets callers post far more than a tenant may
@@ -28,7 +29,7 @@ func TestAFloodLeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = endpoint.Close() }()
-	admin := freeAddress(t)
+	admin := processtest.FreeAddress(t)
 	a := newAPI(t, "SLUICE_PRIMARY_URL="+endpoint.URL(), "SLUICE_PRIMARY_MODEL=sim", fmt.Sprintf("SLUICE_SLOTS=%d", slots), "SLUICE_ADMIN_ADDR="+admin)
 	a.start()
 	limitTenant(t, a, maxQueued)

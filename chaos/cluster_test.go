@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluicehq/sluice/chaos/link"
 	"github.com/sluicehq/sluice/internal/modelsim"
+	"github.com/sluicehq/sluice/internal/processtest"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/jobs/asynqjobs/redistest"
 )
@@ -139,7 +140,7 @@ func (c *cluster) addWorker(more ...string) *worker {
 		model: c.link(strings.TrimSuffix(strings.TrimPrefix(c.model.URL(), "http://"), "/v1")),
 	}
 	w.redis, w.nats = c.toServers()
-	admin := freeAddress(c.t)
+	admin := processtest.FreeAddress(c.t)
 	environ := append(c.share(w.redis, w.nats), c.route("http://"+w.model.Addr()+"/v1")...)
 	environ = append(environ,
 		"SLUICE_ADMIN_ADDR="+admin, "SLUICE_DATA_DIR="+c.t.TempDir(), fmt.Sprint("SLUICE_SLOTS=", clusterSlots), "SLUICE_MODEL_API_KEY="+w.key)

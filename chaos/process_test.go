@@ -1,21 +1,18 @@
 package chaos_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/document/pdftest"
+	"github.com/sluicehq/sluice/internal/processtest"
 )
 
 // binaries are built once for all tests of the package.
@@ -59,24 +56,13 @@ func rounds(short, full int) int {
 	return short
 }
 
-// freeAddress is a loopback address that nobody listens on right now.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // program is one life after another of one of the programs.
 type program struct {
 	t       *testing.T
 	binary  string
 	probe   string // the address that answers /readyz
 	environ []string
-	logs    lockedBuffer
+	logs    processtest.Output
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the life is over
@@ -98,7 +84,7 @@ func newProgram(t *testing.T, name, probe string, environ ...string) *program {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("the end of the log of %s:\n%s", name, p.logs.tail(4000))
+			t.Logf("the end of the log of %s:\n%s", name, p.logs.Tail(4000))
 		}
 	})
 	return p
@@ -113,7 +99,7 @@ type api struct {
 
 func newAPI(t *testing.T, environ ...string) *api {
 	t.Helper()
-	a := &api{addr: freeAddress(t), dir: filepath.Join(t.TempDir(), "data")}
+	a := &api{addr: processtest.FreeAddress(t), dir: filepath.Join(t.TempDir(), "data")}
 	a.program = newProgram(t, "api", a.addr, append([]string{
 		"SLUICE_ADDR=" + a.addr, "SLUICE_ADMIN_ADDR=off", "SLUICE_DATA_DIR=" + a.dir,
 	}, environ...)...)
@@ -157,9 +143,9 @@ func (p *program) await() {
 	for !p.ready(ctx) {
 		select {
 		case <-p.ended:
-			p.t.Fatalf("%s ended at start: %v\n%s", filepath.Base(p.binary), p.exit, p.logs.tail(2000))
+			p.t.Fatalf("%s ended at start: %v\n%s", filepath.Base(p.binary), p.exit, p.logs.Tail(2000))
 		case <-ctx.Done():
-			p.t.Fatalf("%s was not ready in 30s\n%s", filepath.Base(p.binary), p.logs.tail(2000))
+			p.t.Fatalf("%s was not ready in 30s\n%s", filepath.Base(p.binary), p.logs.Tail(2000))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -200,31 +186,4 @@ func (p *program) terminate(within time.Duration) error {
 	case <-time.After(within):
 		return errors.New("still running after " + within.String())
 	}
-}
-
-// lockedBuffer collects the output of processes.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (b *lockedBuffer) tail(n int) string {
-	s := b.String()
-	if len(s) > n {
-		s = s[len(s)-n:]
-		s = s[strings.IndexByte(s, '\n')+1:]
-	}
-	return s
 }

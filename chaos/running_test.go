@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sluicehq/sluice/chaos/powerfs"
+	"github.com/sluicehq/sluice/internal/processtest"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
@@ -40,7 +41,7 @@ func (p *power) start(dir string) *running {
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), loadRole+"="+string(config))
-	stderr := &lockedBuffer{}
+	stderr := &processtest.Output{}
 	cmd.Stderr = stderr
 	stdin, err := cmd.StdinPipe() // closed by the kernel when this process dies
 	if err != nil {
@@ -63,7 +64,7 @@ func (p *power) start(dir string) *running {
 		_ = cmd.Wait() // it was killed, or said why it ended
 		// Without the disk the mapped files are gone, which may end a process.
 		if !isClosed(killed) && !isClosed(disk.Off()) && !e.refused {
-			e.unexcused = append(e.unexcused, "the engine's process ended: "+stderr.tail(2000))
+			e.unexcused = append(e.unexcused, "the engine's process ended: "+stderr.Tail(2000))
 		}
 	}()
 	e.kill = func() {

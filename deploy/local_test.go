@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/processtest"
 )
 
 // patience bounds the waits; it is reached only by a failure.
@@ -37,20 +38,6 @@ func build(t *testing.T) (bin string) {
 		}
 	}
 	return bin
-}
-
-// freePorts finds free ports in a row, outside the range that systems give to
-// outgoing connections.
-func freePorts(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		first := 10_000 + rand.IntN(20_000)
-		if allFree(first) {
-			return first
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
 }
 
 func allFree(first int) bool {
@@ -244,7 +231,7 @@ func (f *fleet) submitDocument(in, out int, document map[string]any) view {
 }
 
 func TestTheLocalFleetSharesItsJobs(t *testing.T) {
-	bin, dir, first := build(t), t.TempDir(), freePorts(t)
+	bin, dir, first := build(t), t.TempDir(), processtest.FreePorts(t, ports)
 	f := start(t, bin, dir, first)
 	var all []view
 	for i, size := range []int{0, 100_000, 0} {

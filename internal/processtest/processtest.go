@@ -3,25 +3,9 @@ package processtest
 
 import (
 	"bytes"
-	"net"
+	"strings"
 	"sync"
-	"testing"
 )
-
-// FreeAddress is a host:port of loopback on which nobody listens. Somebody else
-// can take it before it is used.
-func FreeAddress(tb testing.TB) string {
-	tb.Helper()
-	var c net.ListenConfig
-	l, err := c.Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := l.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return l.Addr().String()
-}
 
 // Output keeps what a program writes. Its zero value is empty; its methods may
 // be called at the same time.
@@ -42,4 +26,14 @@ func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()
+}
+
+// Tail is the last lines of what was written, n bytes at most.
+func (o *Output) Tail(n int) string {
+	s := o.String()
+	if len(s) <= n {
+		return s
+	}
+	s = s[len(s)-n:]
+	return s[strings.IndexByte(s, '\n')+1:]
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sluicehq/sluice/internal/processtest"
 )
 
 // natsProgram is in the module graph already: cmd/api runs it inside its own
@@ -34,7 +36,7 @@ func StartNATSCluster(tb testing.TB, n int) []*NATS {
 	binary := buildNATS(tb)
 	routes := make([]string, n)
 	for i := range routes {
-		routes[i] = "nats://" + freeAddress(tb)
+		routes[i] = "nats://" + processtest.FreeAddress(tb)
 	}
 	all := make([]*NATS, n)
 	for i := range all {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sluicehq/sluice/internal/processtest"
 )
 
 // patience bounds every wait for a server; only a failure reaches it.
@@ -158,35 +160,15 @@ func (p *Process) Output() string {
 	return p.running.output.String()
 }
 
-// attempts is how often a port is drawn: another program may take one between
-// our look and the server's.
-const attempts = 5
-
 // launch starts a server on a free port. prepare makes it for an address.
 func launch(tb testing.TB, prepare func(addr string) *Process) *Process {
 	tb.Helper()
-	var err error
-	for range attempts {
-		p := prepare(freeAddress(tb))
-		if err = p.start(); err == nil {
-			tb.Cleanup(p.kill)
-			return p
-		}
-	}
-	tb.Fatal(err)
-	return nil
-}
-
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	p := prepare(processtest.FreeAddress(tb))
+	if err := p.start(); err != nil {
 		tb.Fatal(err)
 	}
-	if err := l.Close(); err != nil {
-		tb.Fatal(err)
-	}
-	return l.Addr().String()
+	tb.Cleanup(p.kill)
+	return p
 }
 
 // maxOutput is how much of a server's output is kept, in bytes.
