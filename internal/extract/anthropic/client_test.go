@@ -3,10 +3,7 @@ package anthropic_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -16,51 +13,19 @@ import (
 
 	"github.com/sluicehq/sluice/internal/extract/anthropic"
 	"github.com/sluicehq/sluice/internal/extract/wire"
+	"github.com/sluicehq/sluice/internal/extract/wiretest"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
 
-const canary = "sk-canary-0123456789"
-
 // t0 is when the calls of the tests end.
 var t0 = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 
-// serve answers every request with status and body, and keeps the last one.
-func serve(t testing.TB, status int, body string, header http.Header) (base string, last func() (*http.Request, string)) {
-	t.Helper()
-	var got *http.Request
-	var sent []byte
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		sent, _ = io.ReadAll(r.Body)
-		got = r
-		maps.Copy(w.Header(), header)
-		w.WriteHeader(status)
-		fmt.Fprint(w, body)
-	}))
-	t.Cleanup(s.Close)
-	return s.URL, func() (*http.Request, string) { return got, string(sent) }
-}
-
-func client(t testing.TB, c wire.Config) *wire.Client {
-	t.Helper()
-	if c.Model == "" {
-		c.Model = "large"
-	}
-	cl, err := anthropic.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
-}
-
-var ask = wire.Request{
-	Messages: []wire.Message{
-		{Role: "system", Content: "be exact"}, {Role: "user", Content: "read this"},
-		{Role: "assistant", Content: "{}"}, {Role: "user", Content: "mend it"},
-	},
-	SchemaName: "invoice@1", Schema: json.RawMessage(`{"type":"object"}`), MaxTokens: 100,
-}
+// ask is a request with every role.
+var ask = wiretest.Ask(
+	wire.Message{Role: "system", Content: "be exact"}, wire.Message{Role: "user", Content: "read this"},
+	wire.Message{Role: "assistant", Content: "{}"}, wire.Message{Role: "user", Content: "mend it"},
+)
 
 const talk = `"system":"be exact","messages":[{"role":"user","content":"read this"},{"role":"assistant","content":"{}"},{"role":"user","content":"mend it"}]`
 
@@ -83,17 +48,18 @@ func TestCallSendsOneMessage(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			base, last := serve(t, 200, `{}`, nil)
+			p := &wiretest.Provider{Body: `{}`}
 			r := ask
 			if tt.change != nil {
 				tt.change(&r)
 			}
-			client(t, wire.Config{BaseURL: base, APIKey: canary, Format: tt.format}).Call(t.Context(), r)
-			req, body := last()
+			c := wire.Config{BaseURL: wiretest.Serve(t, p.ServeHTTP), APIKey: wiretest.Canary, Format: tt.format}
+			wiretest.Client(t, anthropic.New, c).Call(t.Context(), r)
+			req, body := p.Last(t)
 			if diff := cmp.Diff(tt.want, body); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
-			if req.URL.Path != "/v1/messages" || req.Header.Get("X-Api-Key") != canary || req.Header.Get("Authorization") != "" ||
+			if req.URL.Path != "/v1/messages" || req.Header.Get("X-Api-Key") != wiretest.Canary || req.Header.Get("Authorization") != "" ||
 				req.Header.Get("Anthropic-Version") != "2023-06-01" || req.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("%s with %v", req.URL.Path, req.Header)
 			}
@@ -104,9 +70,9 @@ func TestCallSendsOneMessage(t *testing.T) {
 func TestTheVersionInTheAddressMayBeLeftOut(t *testing.T) {
 	t.Parallel()
 	for _, tail := range []string{"", "/", "/v1", "/v1/"} {
-		base, last := serve(t, 200, `{}`, nil)
-		client(t, wire.Config{BaseURL: base + tail}).Call(t.Context(), ask)
-		if r, _ := last(); r.URL.Path != "/v1/messages" || r.Header.Get("X-Api-Key") != "" {
+		p := &wiretest.Provider{Body: `{}`}
+		wiretest.Client(t, anthropic.New, wire.Config{BaseURL: wiretest.Serve(t, p.ServeHTTP) + tail}).Call(t.Context(), ask)
+		if r, _ := p.Last(t); r.URL.Path != "/v1/messages" || r.Header.Get("X-Api-Key") != "" {
 			t.Errorf("base with %q: %s, key %q", tail, r.URL.Path, r.Header.Get("X-Api-Key"))
 		}
 	}
@@ -150,13 +116,7 @@ func TestAnswersOfEveryShapeAreReadWithoutJudgement(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			base, _ := serve(t, 200, tt.body, nil)
-			got := client(t, wire.Config{BaseURL: base}).Call(t.Context(), ask)
-			tt.want.Status, tt.want.Phase, tt.want.AskedModel = 200, tiers.PhaseDone, "large"
-			tt.want.Header, tt.want.Body = got.Header, []byte(tt.body)
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			wiretest.WantSignal(t, anthropic.New, &wiretest.Provider{Body: tt.body}, tt.want)
 		})
 	}
 }
@@ -190,9 +150,11 @@ func TestFailuresGetTheirVerdict(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			header := http.Header{"Anthropic-Ratelimit-Requests-Remaining": {"0"}, "Request-Id": {"req_1"}, "Set-Cookie": {"a=b"}}
-			base, _ := serve(t, tt.status, tt.body, header)
-			s := client(t, wire.Config{BaseURL: base}).Call(t.Context(), ask)
+			p := &wiretest.Provider{
+				Status: tt.status, Body: tt.body,
+				Header: http.Header{"Anthropic-Ratelimit-Requests-Remaining": {"0"}, "Request-Id": {"req_1"}, "Set-Cookie": {"a=b"}},
+			}
+			s := wiretest.Client(t, anthropic.New, wire.Config{BaseURL: wiretest.Serve(t, p.ServeHTTP)}).Call(t.Context(), ask)
 			if got := classifier.Classify(s, tiers.Judgement{}, t0); got.Class != tt.want {
 				t.Errorf("class %q, want %q", got.Class, tt.want)
 			}
@@ -226,17 +188,15 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	var body []byte
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }))
-	f.Cleanup(s.Close)
-	cl := client(f, wire.Config{BaseURL: s.URL})
+	var p wiretest.Provider
+	client := wiretest.Client(f, anthropic.New, wire.Config{BaseURL: wiretest.Serve(f, p.ServeHTTP)})
 	classifier, err := tiers.NewClassifier("")
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		body = b
-		got := cl.Call(t.Context(), ask)
+		p.Body = string(b)
+		got := client.Call(t.Context(), ask)
 		if got.Err != nil || got.Status != 200 || !bytes.Equal(got.Body, b) {
 			t.Fatalf("%v, status %d", got.Err, got.Status)
 		}

@@ -3,9 +3,7 @@ package openai_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,57 +13,26 @@ import (
 
 	"github.com/sluicehq/sluice/internal/extract/openai"
 	"github.com/sluicehq/sluice/internal/extract/wire"
+	"github.com/sluicehq/sluice/internal/extract/wiretest"
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
 
-const canary = "sk-canary-0123456789"
-
-func serve(t *testing.T, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.URL + "/v1"
-}
-
-func client(t *testing.T, c wire.Config) *wire.Client {
-	t.Helper()
-	if c.Model == "" {
-		c.Model = "large"
-	}
-	cl, err := openai.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
-}
-
-var ask = wire.Request{
-	Messages:   []wire.Message{{Role: "user", Content: "read this"}},
-	SchemaName: "invoice@1", Schema: json.RawMessage(`{"type":"object"}`), MaxTokens: 100,
-}
-
 func TestCallSendsOneChatCompletion(t *testing.T) {
 	t.Parallel()
-	got := make(chan *http.Request, 1)
-	var body []byte
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ = io.ReadAll(r.Body)
-		got <- r
-		w.Header().Set("Retry-After", "7")
-		w.Header().Set("X-RateLimit-Remaining-Tokens", "12")
-		w.Header().Set("Set-Cookie", "a=b")
-		fmt.Fprint(w, `{"model":"large-2025","choices":[{"finish_reason":"stop","message":{"content":"{}"}}],"usage":{"prompt_tokens":11,"completion_tokens":3}}`)
-	})
-	s := client(t, wire.Config{BaseURL: url + "/", APIKey: canary}).Call(t.Context(), ask)
-	r := <-got
-	if r.Method != http.MethodPost || r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer "+canary {
+	p := &wiretest.Provider{
+		Header: http.Header{"Retry-After": {"7"}, "X-Ratelimit-Remaining-Tokens": {"12"}, "Set-Cookie": {"a=b"}},
+		Body:   `{"model":"large-2025","choices":[{"finish_reason":"stop","message":{"content":"{}"}}],"usage":{"prompt_tokens":11,"completion_tokens":3}}`,
+	}
+	base := wiretest.Serve(t, p.ServeHTTP) + "/v1/"
+	s := wiretest.Client(t, openai.New, wire.Config{BaseURL: base, APIKey: wiretest.Canary}).Call(t.Context(), wiretest.Ask())
+	r, body := p.Last(t)
+	if r.Method != http.MethodPost || r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer "+wiretest.Canary {
 		t.Errorf("%s %s with %q", r.Method, r.URL.Path, r.Header.Get("Authorization"))
 	}
 	want := `{"model":"large","messages":[{"role":"user","content":"read this"}],"temperature":0,"max_tokens":100,` +
 		`"response_format":{"type":"json_schema","json_schema":{"name":"invoice_1","schema":{"type":"object"}}}}`
-	if string(body) != want {
+	if body != want {
 		t.Errorf("body\n got %s\nwant %s", body, want)
 	}
 	s.Body = nil
@@ -81,6 +48,16 @@ func TestCallSendsOneChatCompletion(t *testing.T) {
 	}
 }
 
+// sent is the body that a client with the config sends.
+func sent(t *testing.T, c wire.Config) string {
+	t.Helper()
+	var p wiretest.Provider
+	c.BaseURL = wiretest.Serve(t, p.ServeHTTP)
+	wiretest.Client(t, openai.New, c).Call(t.Context(), wiretest.Ask())
+	_, body := p.Last(t)
+	return body
+}
+
 func TestFormatsAskForJSONInDifferentWays(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -93,10 +70,7 @@ func TestFormatsAskForJSONInDifferentWays(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(string(tt.format), func(t *testing.T) {
 			t.Parallel()
-			var body []byte
-			url := serve(t, func(_ http.ResponseWriter, r *http.Request) { body, _ = io.ReadAll(r.Body) })
-			client(t, wire.Config{BaseURL: url, Format: tt.format}).Call(t.Context(), ask)
-			if !strings.Contains(string(body), tt.want) || strings.Contains(string(body), "json_schema") {
+			if body := sent(t, wire.Config{Format: tt.format}); !strings.Contains(body, tt.want) || strings.Contains(body, "json_schema") {
 				t.Errorf("body %s", body)
 			}
 		})
@@ -105,10 +79,8 @@ func TestFormatsAskForJSONInDifferentWays(t *testing.T) {
 
 func TestAReasoningModelGetsNoTemperature(t *testing.T) {
 	t.Parallel()
-	var body []byte
-	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { body, _ = io.ReadAll(r.Body) })
-	client(t, wire.Config{BaseURL: url, Format: wire.FormatNone, Reasoning: true}).Call(t.Context(), ask)
-	if want := `{"model":"large","messages":[{"role":"user","content":"read this"}],"max_completion_tokens":100}`; string(body) != want {
+	body := sent(t, wire.Config{Format: wire.FormatNone, Reasoning: true})
+	if want := `{"model":"large","messages":[{"role":"user","content":"read this"}],"max_completion_tokens":100}`; body != want {
 		t.Errorf("body\n got %s\nwant %s", body, want)
 	}
 }
@@ -138,16 +110,7 @@ func TestAnswersOfEveryShapeAreReadWithoutJudgement(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(tt.status)
-				fmt.Fprint(w, tt.body)
-			})
-			got := client(t, wire.Config{BaseURL: url}).Call(t.Context(), ask)
-			tt.want.Status, tt.want.Phase, tt.want.AskedModel = tt.status, tiers.PhaseDone, "large"
-			tt.want.Header, tt.want.Body = got.Header, []byte(tt.body)
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
+			wiretest.WantSignal(t, openai.New, &wiretest.Provider{Status: tt.status, Body: tt.body}, tt.want)
 		})
 	}
 }
@@ -175,16 +138,11 @@ func FuzzRead(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	var body []byte
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }))
-	f.Cleanup(s.Close)
-	cl, err := openai.New(wire.Config{BaseURL: s.URL, Model: "m"})
-	if err != nil {
-		f.Fatal(err)
-	}
+	var p wiretest.Provider
+	client := wiretest.Client(f, openai.New, wire.Config{BaseURL: wiretest.Serve(f, p.ServeHTTP)})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		body = b
-		got := cl.Call(t.Context(), ask)
+		p.Body = string(b)
+		got := client.Call(t.Context(), wiretest.Ask())
 		if got.Err != nil || got.Status != 200 || !bytes.Equal(got.Body, b) {
 			t.Fatalf("%v, status %d", got.Err, got.Status)
 		}

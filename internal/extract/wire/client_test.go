@@ -18,42 +18,22 @@ import (
 
 	"github.com/sluicehq/sluice/internal/extract/openai"
 	"github.com/sluicehq/sluice/internal/extract/wire"
+	"github.com/sluicehq/sluice/internal/extract/wiretest"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
 
-const canary = "sk-canary-0123456789"
-
-func serve(t *testing.T, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.URL + "/v1"
-}
-
+// client speaks one of the protocols: what is tested here is the same in all.
 func client(t *testing.T, c wire.Config) *wire.Client {
 	t.Helper()
-	if c.Model == "" {
-		c.Model = "large"
-	}
-	cl, err := openai.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	return cl
-}
-
-var ask = wire.Request{
-	Messages:   []wire.Message{{Role: "user", Content: "read this"}},
-	SchemaName: "invoice@1", Schema: json.RawMessage(`{"type":"object"}`), MaxTokens: 100,
+	return wiretest.Client(t, openai.New, c)
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
-	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
+	elsewhere := wiretest.Serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, status) })
-		s := client(t, wire.Config{BaseURL: url, APIKey: canary}).Call(t.Context(), ask)
+		url := wiretest.Serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, status) })
+		s := client(t, wire.Config{BaseURL: url, APIKey: wiretest.Canary}).Call(t.Context(), wiretest.Ask())
 		if s.Status != status || s.Err != nil {
 			t.Errorf("status %d, %v", s.Status, s.Err)
 		}
@@ -84,19 +64,19 @@ func TestFailuresSayHowFarTheCallGot(t *testing.T) {
 		check func(error) bool
 	}{
 		{"refused", goneURL, tiers.PhaseConnect, func(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }},
-		{"closed after the request", serve(t, hijack("")), tiers.PhaseWait, func(err error) bool { return errors.Is(err, io.EOF) }},
-		{"not HTTP", serve(t, hijack("SECRET upstream text\r\n\r\n")), tiers.PhaseRead, func(err error) bool { return err != nil }},
-		{"body cut", serve(t, hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nSECRET")), tiers.PhaseRead, func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }},
-		{"TLS where none is", strings.Replace(serve(t, hijack("SECRET")), "http:", "https:", 1), tiers.PhaseTLS, func(err error) bool { return err != nil }},
+		{"closed after the request", wiretest.Serve(t, hijack("")), tiers.PhaseWait, func(err error) bool { return errors.Is(err, io.EOF) }},
+		{"not HTTP", wiretest.Serve(t, hijack("SECRET upstream text\r\n\r\n")), tiers.PhaseRead, func(err error) bool { return err != nil }},
+		{"body cut", wiretest.Serve(t, hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nSECRET")), tiers.PhaseRead, func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }},
+		{"TLS where none is", strings.Replace(wiretest.Serve(t, hijack("SECRET")), "http:", "https:", 1), tiers.PhaseTLS, func(err error) bool { return err != nil }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := client(t, wire.Config{BaseURL: tt.url, APIKey: canary}).Call(t.Context(), ask)
+			s := client(t, wire.Config{BaseURL: tt.url, APIKey: wiretest.Canary}).Call(t.Context(), wiretest.Ask())
 			if s.Phase != tt.phase || !tt.check(s.Err) || s.Timeout != tiers.BudgetNone {
 				t.Errorf("phase %v, error %#v, timeout %v", s.Phase, errors.Unwrap(s.Err), s.Timeout)
 			}
-			if text := fmt.Sprintf("%v %+v", s.Err, s.Err); strings.Contains(text, "SECRET") || strings.Contains(text, canary) {
+			if text := fmt.Sprintf("%v %+v", s.Err, s.Err); strings.Contains(text, "SECRET") || strings.Contains(text, wiretest.Canary) {
 				t.Errorf("the error quotes the provider: %s", text)
 			}
 		})
@@ -107,7 +87,7 @@ func TestTimeoutsSayWhoseTheyWere(t *testing.T) {
 	t.Parallel()
 	block := make(chan struct{})
 	t.Cleanup(func() { close(block) })
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	url := wiretest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		select {
 		case <-block:
@@ -129,7 +109,7 @@ func TestTimeoutsSayWhoseTheyWere(t *testing.T) {
 			t.Parallel()
 			ctx, stop := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, tt.cause)
 			defer stop()
-			s := cl.Call(ctx, ask)
+			s := cl.Call(ctx, wiretest.Ask())
 			if s.Timeout != tt.want || s.Err == nil || s.Phase > tiers.PhaseWait {
 				t.Errorf("timeout %v in phase %v, %v", s.Timeout, s.Phase, s.Err)
 			}
@@ -163,10 +143,10 @@ func TestAReusedConnectionThatBrokeIsReportedAndNotRetried(t *testing.T) {
 		}
 	}()
 	cl := client(t, wire.Config{BaseURL: "http://" + listener.Addr().String()})
-	if s := cl.Call(t.Context(), ask); s.Err != nil || s.Reused {
+	if s := cl.Call(t.Context(), wiretest.Ask()); s.Err != nil || s.Reused {
 		t.Fatalf("first call: %v, reused %v", s.Err, s.Reused)
 	}
-	s := cl.Call(t.Context(), ask)
+	s := cl.Call(t.Context(), wiretest.Ask())
 	if s.Err == nil || !s.Reused || s.Phase != tiers.PhaseWait {
 		t.Errorf("second call: %v, reused %v, phase %v", s.Err, s.Reused, s.Phase)
 	}
@@ -183,11 +163,11 @@ func TestAnswersAreBoundedAfterDecompression(t *testing.T) {
 	z := gzip.NewWriter(&bomb)
 	_, _ = z.Write(bytes.Repeat([]byte{' '}, 1<<20))
 	_ = z.Close()
-	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	url := wiretest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(bomb.Bytes())
 	})
-	s := client(t, wire.Config{BaseURL: url, MaxAnswerBytes: 1000}).Call(t.Context(), ask)
+	s := client(t, wire.Config{BaseURL: url, MaxAnswerBytes: 1000}).Call(t.Context(), wiretest.Ask())
 	if !errors.Is(s.Err, tiers.ErrAnswerTooLarge) || len(s.Body) != 1000 || s.Phase != tiers.PhaseRead {
 		t.Errorf("%v, %d bytes, phase %v", s.Err, len(s.Body), s.Phase)
 	}
@@ -195,14 +175,14 @@ func TestAnswersAreBoundedAfterDecompression(t *testing.T) {
 
 func TestAnEndlessAnswerIsLeftInTheMiddle(t *testing.T) {
 	t.Parallel()
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	url := wiretest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			_, _ = w.Write(bytes.Repeat([]byte{' '}, 4096))
 		}
 	})
 	ctx, stop := context.WithTimeoutCause(t.Context(), 10*time.Second, tiers.ErrAttemptTimeout)
 	defer stop()
-	s := client(t, wire.Config{BaseURL: url, MaxAnswerBytes: 100_000}).Call(ctx, ask)
+	s := client(t, wire.Config{BaseURL: url, MaxAnswerBytes: 100_000}).Call(ctx, wiretest.Ask())
 	if !errors.Is(s.Err, tiers.ErrAnswerTooLarge) || s.Timeout != tiers.BudgetNone {
 		t.Errorf("%v, timeout %v", s.Err, s.Timeout)
 	}
@@ -210,13 +190,13 @@ func TestAnEndlessAnswerIsLeftInTheMiddle(t *testing.T) {
 
 func TestTheKeyNeverShows(t *testing.T) {
 	t.Parallel()
-	c := wire.Config{BaseURL: "http://h/v1", Model: "m", APIKey: canary}
+	c := wire.Config{BaseURL: "http://h/v1", Model: "m", APIKey: wiretest.Canary}
 	asJSON, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	shown := string(asJSON) + fmt.Sprintf("%v %+v %#v %s %q %x %d", c, c, c, c.APIKey, c.APIKey, c.APIKey, c.APIKey)
-	if strings.Contains(shown, canary) || strings.Contains(shown, fmt.Sprintf("%x", canary)) {
+	if strings.Contains(shown, wiretest.Canary) || strings.Contains(shown, fmt.Sprintf("%x", wiretest.Canary)) {
 		t.Errorf("the key shows in %s", shown)
 	}
 }
@@ -232,9 +212,9 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 		{"no scheme", func(c *wire.Config) { c.BaseURL = "host/v1" }, "http"},
 		{"file", func(c *wire.Config) { c.BaseURL = "file:///etc/passwd" }, "http"},
 		{"no host", func(c *wire.Config) { c.BaseURL = "https:///v1" }, "no host"},
-		{"user", func(c *wire.Config) { c.BaseURL = "https://u:" + canary + "@host/v1" }, "no user"},
-		{"query", func(c *wire.Config) { c.BaseURL = "https://host/v1?key=" + canary }, "query"},
-		{"unparsable", func(c *wire.Config) { c.BaseURL = "https://host:" + canary + "/" }, "parsed"},
+		{"user", func(c *wire.Config) { c.BaseURL = "https://u:" + wiretest.Canary + "@host/v1" }, "no user"},
+		{"query", func(c *wire.Config) { c.BaseURL = "https://host/v1?key=" + wiretest.Canary }, "query"},
+		{"unparsable", func(c *wire.Config) { c.BaseURL = "https://host:" + wiretest.Canary + "/" }, "parsed"},
 		{"no model", func(c *wire.Config) { c.Model = "" }, "model is empty"},
 		{"key with line break", func(c *wire.Config) { c.APIKey = "a\nb" }, "API key"},
 		{"format", func(c *wire.Config) { c.Format = "xml" }, "format"},
@@ -246,7 +226,7 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 			c := ok
 			tt.change(&c)
 			_, err := openai.New(c)
-			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), canary) {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), wiretest.Canary) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
