@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -150,7 +148,7 @@ func (s *Server) listTenants(ctx context.Context, c *call) (*reply[TenantList], 
 	if p != nil {
 		return nil, p
 	}
-	limit, after, p := readRecordPage(q, tenantCursor)
+	limit, after, p := readPage(q, tenantCursor)
 	if p != nil {
 		return nil, p
 	}
@@ -164,7 +162,7 @@ func (s *Server) listTenants(ctx context.Context, c *call) (*reply[TenantList], 
 		out.Data = append(out.Data, viewTenant(t))
 	}
 	if out.HasMore {
-		out.NextCursor = recordCursor(tenantCursor, found[limit-1].Name)
+		out.NextCursor = cursor(tenantCursor, found[limit-1].Name)
 	}
 	return &reply[TenantList]{Status: http.StatusOK, Body: out}, nil
 }
@@ -321,36 +319,4 @@ func tenantProblem(err error) error {
 	default:
 		return err
 	}
-}
-
-// readRecordPage reads limit and cursor of a list of records.
-func readRecordPage(q map[string][]string, prefix string) (limit int, after string, p *Problem) {
-	page, p := readPage(withoutCursor(q))
-	if p != nil {
-		return 0, "", p
-	}
-	values, given := q["cursor"]
-	if !given {
-		return page.Limit, "", nil
-	}
-	text, err := base64.RawURLEncoding.Strict().DecodeString(values[0])
-	after, ok := strings.CutPrefix(string(text), prefix)
-	if err != nil || !ok || jobs.ID(after).Validate() != nil {
-		return 0, "", badParameter("cursor", "must be a next_cursor as it was given")
-	}
-	return page.Limit, after, nil
-}
-
-func withoutCursor(q map[string][]string) map[string][]string {
-	rest := map[string][]string{}
-	for name, values := range q {
-		if name != "cursor" {
-			rest[name] = values
-		}
-	}
-	return rest
-}
-
-func recordCursor(prefix, last string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(prefix + last))
 }

@@ -267,6 +267,7 @@ func badPaths() []bad {
 		get("/v1/jobs?limit="+canary, 422, parameter, "limit"),
 		get("/v1/jobs?cursor="+canary, 422, parameter, "cursor"),
 		get("/v1/jobs?cursor=ajE6Li4vLi4", 422, parameter, "cursor"), // j1:../..
+		get("/v1/jobs?cursor=am9iXzE", 422, parameter, "cursor"),     // job_1
 		get("/v1/jobs?cursor=", 422, parameter, "cursor"),
 		get("/v1/jobs?state="+canary, 422, parameter, "state"),
 		get("/v1/jobs?state=", 422, parameter, "state"),

@@ -68,7 +68,7 @@ func (s *Server) lanes(ctx context.Context, c *call) (*reply[LaneList], error) {
 	if p != nil {
 		return nil, p
 	}
-	page, p := readPage(q)
+	limit, p := limitParameter(q, jobs.DefaultPage, maxListed)
 	if p != nil {
 		return nil, p
 	}
@@ -80,7 +80,7 @@ func (s *Server) lanes(ctx context.Context, c *call) (*reply[LaneList], error) {
 		// The engine's rows may be shared.
 		stats.Queues = slices.DeleteFunc(slices.Clone(stats.Queues), func(q jobs.QueueStats) bool { return q.Tenant != tenant })
 	}
-	out := LaneList{AsOf: stats.At, Queues: s.viewQueues(stats, page.Limit), Truncated: len(stats.Queues) > page.Limit}
+	out := LaneList{AsOf: stats.At, Queues: s.viewQueues(stats, limit), Truncated: len(stats.Queues) > limit}
 	for _, l := range jobs.Lanes() {
 		out.Lanes = append(out.Lanes, viewQueue(stats.Lane(l), stats.At))
 	}

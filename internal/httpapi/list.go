@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -13,8 +12,8 @@ import (
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
-// maxListed is the most jobs on one page.
-const maxListed = 200
+// jobCursor begins the cursors of lists of jobs.
+const jobCursor = "j1:"
 
 // JobList is a page of jobs, the newest first. Listed jobs carry no results.
 type JobList struct {
@@ -58,24 +57,23 @@ func (s *Server) list(ctx context.Context, c *call, usual, allowed []jobs.State)
 	if f.States == nil {
 		f.States = usual
 	}
-	page, p := readPage(q)
+	limit, before, p := readPage(q, jobCursor)
 	if p != nil {
 		return nil, p
 	}
-	limit := page.Limit
-	page.Limit++ // one more says whether there is a next page
-	found, err := s.deps.Engine.List(ctx, f, page)
+	// One more says whether there is a next page.
+	found, err := s.deps.Engine.List(ctx, f, jobs.Page{Limit: limit + 1, Before: jobs.ID(before)})
 	partial, gaveUp := errors.AsType[*jobs.PartialError](err)
 	if err != nil && !gaveUp {
 		return nil, err
 	}
 	out := JobList{Data: []Job{}, HasMore: len(found) > limit || gaveUp, Partial: gaveUp}
 	if gaveUp {
-		out.NextCursor = cursor(partial.Next)
+		out.NextCursor = cursor(jobCursor, string(partial.Next))
 	}
 	if len(found) > limit {
 		found = found[:limit]
-		out.NextCursor = cursor(found[limit-1].ID)
+		out.NextCursor = cursor(jobCursor, string(found[limit-1].ID))
 	}
 	for _, j := range found {
 		out.Data = append(out.Data, s.view(j))
@@ -177,38 +175,4 @@ func stateNames(states []jobs.State) string {
 		names[i] = string(st)
 	}
 	return strings.Join(names, ", ")
-}
-
-func readPage(q url.Values) (jobs.Page, *Problem) {
-	page := jobs.Page{Limit: jobs.DefaultPage}
-	if q.Has("limit") {
-		n, err := strconv.Atoi(q.Get("limit"))
-		if err != nil || n < 1 || n > maxListed {
-			return page, badParameter("limit", "must be 1 to "+strconv.Itoa(maxListed))
-		}
-		page.Limit = n
-	}
-	if q.Has("cursor") {
-		before, ok := readCursor(q.Get("cursor"))
-		if !ok {
-			return page, badParameter("cursor", "must be a next_cursor as it was given")
-		}
-		page.Before = before
-	}
-	return page, nil
-}
-
-// A cursor is the last ID of a page, so that it stays good while jobs come and
-// go. It is encoded, because callers must not build their own; one that a
-// caller builds all the same shows no more than the caller may see.
-const cursorPrefix = "j1:"
-
-func cursor(last jobs.ID) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(cursorPrefix + string(last)))
-}
-
-func readCursor(s string) (jobs.ID, bool) {
-	text, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	id, ok := strings.CutPrefix(string(text), cursorPrefix)
-	return jobs.ID(id), err == nil && ok && jobs.ID(id).Validate() == nil
 }

@@ -2,12 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -127,7 +126,7 @@ func (s *Server) listOperations(ctx context.Context, c *call) (*reply[OperationL
 	if p != nil {
 		return nil, p
 	}
-	limit, after, p := readRecordPage(q, operationCursor)
+	limit, after, p := readPage(q, operationCursor)
 	if p != nil {
 		return nil, p
 	}
@@ -144,7 +143,7 @@ func (s *Server) listOperations(ctx context.Context, c *call) (*reply[OperationL
 		out.Data = append(out.Data, viewOperation(op, c.caller))
 	}
 	if out.HasMore {
-		out.NextCursor = recordCursor(operationCursor, string(next))
+		out.NextCursor = cursor(operationCursor, string(next))
 	}
 	return &reply[OperationList]{Status: http.StatusOK, Body: out}, nil
 }
@@ -171,7 +170,11 @@ type AuditList struct {
 	HasMore    bool              `json:"has_more"`
 }
 
-const auditCursor = "a1:"
+const (
+	auditCursor = "a1:"
+	// usualAudit is how many rows an answer has without a limit.
+	usualAudit = 200
+)
 
 // auditOperation is GET /v1/operations/{id}/audit.
 func (s *Server) auditOperation(ctx context.Context, c *call) (*reply[AuditList], error) {
@@ -193,7 +196,7 @@ func (s *Server) auditOperation(ctx context.Context, c *call) (*reply[AuditList]
 	}
 	out := AuditList{
 		Operation: op.ID, Action: op.Action, By: op.By, Data: make([]AuditView, 0, len(rows)), HasMore: more,
-		NextCursor: recordCursor(auditCursor, strconv.Itoa(next)),
+		NextCursor: cursor(auditCursor, strconv.Itoa(next)),
 	}
 	for _, r := range rows {
 		out.Data = append(out.Data, AuditView(r))
@@ -201,25 +204,17 @@ func (s *Server) auditOperation(ctx context.Context, c *call) (*reply[AuditList]
 	return &reply[AuditList]{Status: http.StatusOK, Body: out}, nil
 }
 
-func readAuditPage(q map[string][]string) (from, limit int, p *Problem) {
-	limit = 200
-	if values, given := q["limit"]; given {
-		n, err := strconv.Atoi(values[0])
-		if err != nil || n < 1 || n > operations.MaxAudit {
-			return 0, 0, badParameter("limit", "must be 1 to "+strconv.Itoa(operations.MaxAudit))
-		}
-		limit = n
+// readAuditPage reads the row to begin with, and how many to answer.
+func readAuditPage(q url.Values) (from, limit int, p *Problem) {
+	if limit, p = limitParameter(q, usualAudit, operations.MaxAudit); p != nil {
+		return 0, 0, p
 	}
-	if values, given := q["cursor"]; given {
-		text, err := base64.RawURLEncoding.Strict().DecodeString(values[0])
-		number, ok := strings.CutPrefix(string(text), auditCursor)
-		n, badNumber := strconv.ParseUint(number, 10, 31)
-		if err != nil || !ok || badNumber != nil {
-			return 0, 0, badParameter("cursor", "must be a next_cursor as it was given")
-		}
+	p = readCursor(q, auditCursor, func(last string) error {
+		n, err := strconv.ParseUint(last, 10, 31)
 		from = int(n)
-	}
-	return from, limit, nil
+		return err
+	})
+	return from, limit, p
 }
 
 // operationProblem turns what a call about operations met into a problem;
