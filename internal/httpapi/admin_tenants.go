@@ -48,11 +48,11 @@ func (s *Server) tenantRoutes(api huma.API) {
 	add(api, s, route{
 		method: http.MethodPost, path: one + "/resume", id: "resume-tenant", summary: "End a pause", detail: forOperators,
 		status: http.StatusOK, params: name, body: versionBody(),
-	}, operators(s.resumeTenant))
+	}, operators(s.turnTenant(s.deps.Tenants.Resume)))
 	add(api, s, route{
 		method: http.MethodPost, path: one + "/reset", id: "reset-tenant", summary: "Give a tenant the limits of the configuration again",
 		detail: forOperators, status: http.StatusOK, params: name, body: versionBody(),
-	}, operators(s.resetTenant))
+	}, operators(s.turnTenant(s.deps.Tenants.Reset)))
 }
 
 const forOperators = "For operators' keys."
@@ -190,13 +190,13 @@ func (s *Server) createTenant(ctx context.Context, c *call) (*reply[TenantView],
 	return s.tenantReply(ctx, t, http.StatusCreated), nil
 }
 
-// tenantName is the tenant in the path.
+// tenantName is the tenant in the path of a call without a query.
 func tenantName(c *call) (string, *Problem) {
 	name := c.r.PathValue("tenant")
 	if jobs.ID(name).Validate() != nil {
 		return "", noTenant()
 	}
-	return name, nil
+	return name, refuseQuery(c.r)
 }
 
 func noTenant() *Problem { return problem(CodeTenantNotFound, "No tenant has this name.") }
@@ -204,9 +204,6 @@ func noTenant() *Problem { return problem(CodeTenantNotFound, "No tenant has thi
 // getTenant is GET /v1/admin/tenants/{tenant}.
 func (s *Server) getTenant(ctx context.Context, c *call) (*reply[TenantView], error) {
 	name, p := tenantName(c)
-	if p == nil {
-		p = refuseQuery(c.r)
-	}
 	if p != nil {
 		return nil, p
 	}
@@ -253,30 +250,20 @@ func (s *Server) pauseTenant(ctx context.Context, c *call) (*reply[TenantView], 
 	})
 }
 
-// resumeTenant is POST /v1/admin/tenants/{tenant}/resume.
-func (s *Server) resumeTenant(ctx context.Context, c *call) (*reply[TenantView], error) {
-	var version int64
-	return s.onTenant(ctx, c, func(d *decoder) members { return members{"version": d.version(&version)} },
-		func(name string) (tenants.Tenant, error) {
-			return s.deps.Tenants.Resume(ctx, name, version, c.actor())
-		})
-}
-
-// resetTenant is POST /v1/admin/tenants/{tenant}/reset.
-func (s *Server) resetTenant(ctx context.Context, c *call) (*reply[TenantView], error) {
-	var version int64
-	return s.onTenant(ctx, c, func(d *decoder) members { return members{"version": d.version(&version)} },
-		func(name string) (tenants.Tenant, error) {
-			return s.deps.Tenants.Reset(ctx, name, version, c.actor())
-		})
+// turnTenant is POST /v1/admin/tenants/{tenant}/resume and the like.
+func (s *Server) turnTenant(
+	do func(ctx context.Context, name string, version int64, by string) (tenants.Tenant, error),
+) func(context.Context, *call) (*reply[TenantView], error) {
+	return func(ctx context.Context, c *call) (*reply[TenantView], error) {
+		var version int64
+		return s.onTenant(ctx, c, func(d *decoder) members { return members{"version": d.version(&version)} },
+			func(name string) (tenants.Tenant, error) { return do(ctx, name, version, c.actor()) })
+	}
 }
 
 // deleteTenant is DELETE /v1/admin/tenants/{tenant}.
 func (s *Server) deleteTenant(ctx context.Context, c *call) (*reply[struct{}], error) {
 	name, p := tenantName(c)
-	if p == nil {
-		p = refuseQuery(c.r)
-	}
 	if p != nil {
 		return nil, p
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,12 +20,15 @@ const maxViolations = 16
 // that does not fit.
 type decoder struct{ violations []Violation }
 
+// reader reads one value. at is the JSON pointer to it, for what is refused.
+type reader func(v strictjson.Value, at string)
+
 // members says how to read each member of an object. What is not named is
 // refused.
-type members map[string]func(v strictjson.Value, at string)
+type members map[string]reader
 
 // noted reads a member and remembers that it was given.
-func noted(given map[string]bool, name string, read func(strictjson.Value, string)) func(strictjson.Value, string) {
+func noted(given map[string]bool, name string, read reader) reader {
 	return func(v strictjson.Value, at string) {
 		given[name] = true
 		read(v, at)
@@ -76,7 +78,7 @@ func sortedNames(known members) []string {
 }
 
 // text reads a string for people, or a word of at most as many bytes.
-func (d *decoder) text(into *string) func(strictjson.Value, string) {
+func (d *decoder) text(into *string) reader {
 	return func(v strictjson.Value, at string) {
 		text := v.Text()
 		switch {
@@ -91,7 +93,7 @@ func (d *decoder) text(into *string) func(strictjson.Value, string) {
 }
 
 // name reads the name of a schema.
-func (d *decoder) name(into *string) func(strictjson.Value, string) {
+func (d *decoder) name(into *string) reader {
 	return func(v strictjson.Value, at string) {
 		if text := v.Text(); len(text) == 0 || len(text) > jobs.MaxIDLength {
 			d.refuse(at, "must be a string of 1 to %d bytes", jobs.MaxIDLength)
@@ -101,7 +103,7 @@ func (d *decoder) name(into *string) func(strictjson.Value, string) {
 	}
 }
 
-func (d *decoder) risk(into *jobs.Risk) func(strictjson.Value, string) {
+func (d *decoder) risk(into *jobs.Risk) reader {
 	return func(v strictjson.Value, at string) {
 		switch risk := jobs.Risk(v.Text()); risk {
 		case jobs.RiskStandard, jobs.RiskHigh:
@@ -112,7 +114,7 @@ func (d *decoder) risk(into *jobs.Risk) func(strictjson.Value, string) {
 	}
 }
 
-func (d *decoder) boolean(into *bool) func(strictjson.Value, string) {
+func (d *decoder) boolean(into *bool) reader {
 	return func(v strictjson.Value, at string) {
 		if v.Kind() != strictjson.Bool {
 			d.refuse(at, "must be true or false")
@@ -122,7 +124,7 @@ func (d *decoder) boolean(into *bool) func(strictjson.Value, string) {
 	}
 }
 
-func (d *decoder) integer(into *int64, least, most int64) func(strictjson.Value, string) {
+func (d *decoder) integer(into *int64, least, most int64) reader {
 	return func(v strictjson.Value, at string) {
 		n, ok := v.Int()
 		if !ok || n < least || n > most {
@@ -133,7 +135,7 @@ func (d *decoder) integer(into *int64, least, most int64) func(strictjson.Value,
 	}
 }
 
-func (d *decoder) lane(into **jobs.Lane) func(strictjson.Value, string) {
+func (d *decoder) lane(into **jobs.Lane) reader {
 	return func(v strictjson.Value, at string) {
 		lane, err := jobs.ParseLane(string(v.Text()))
 		if err != nil {
@@ -151,26 +153,18 @@ const (
 	maxDeadline = 7 * 24 * time.Hour
 )
 
-func (d *decoder) deadline(into *time.Duration) func(strictjson.Value, string) {
-	return func(v strictjson.Value, at string) {
-		span, err := time.ParseDuration(string(v.Text()))
-		if err != nil || len(v.Text()) > 32 || span < minDeadline || span > maxDeadline {
-			d.refuse(at, `must be a duration such as "120s", from %s to %s`, minDeadline, maxDeadline)
-			return
-		}
-		*into = span
-	}
+func (d *decoder) deadline(into *time.Duration) reader {
+	return d.span(into, "120s", minDeadline, maxDeadline)
 }
 
 // maxCostUSD bounds the money that one job may be given.
 const maxCostUSD = 10_000
 
-// usd reads an amount of US dollars into millionths, exactly: money is never a
-// float.
-func (d *decoder) usd(into *int64) func(strictjson.Value, string) {
+// usd reads the money that a job may be given.
+func (d *decoder) usd(into *int64) reader {
 	return func(v strictjson.Value, at string) {
-		micro, ok := microUSD(string(v.Raw()))
-		if v.Kind() != strictjson.Number || !ok {
+		micro, ok := microDollars(string(v.Raw()), maxCostUSD)
+		if v.Kind() != strictjson.Number || !ok || micro == 0 {
 			d.refuse(at, "must be a plain number from 0.000001 to %d with at most 6 decimals", maxCostUSD)
 			return
 		}
@@ -178,16 +172,7 @@ func (d *decoder) usd(into *int64) func(strictjson.Value, string) {
 	}
 }
 
-func microUSD(s string) (int64, bool) {
-	whole, part, _ := strings.Cut(s, ".")
-	if len(whole) > 5 || len(part) > 6 {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(whole+part+strings.Repeat("0", 6-len(part)), 10, 63)
-	return int64(n), err == nil && n > 0 && n <= maxCostUSD*1_000_000
-}
-
-func (d *decoder) labels(into *map[string]string) func(strictjson.Value, string) {
+func (d *decoder) labels(into *map[string]string) reader {
 	return func(v strictjson.Value, at string) {
 		if v.Kind() != strictjson.Object || len(v.Members()) > jobs.MaxLabels {
 			d.refuse(at, "must be an object of at most %d labels", jobs.MaxLabels)
@@ -213,7 +198,7 @@ func (d *decoder) labels(into *map[string]string) func(strictjson.Value, string)
 }
 
 // schemaJSON keeps a copy of an inline schema without insignificant space.
-func (d *decoder) schemaJSON(into *json.RawMessage) func(strictjson.Value, string) {
+func (d *decoder) schemaJSON(into *json.RawMessage) reader {
 	return func(v strictjson.Value, at string) {
 		if v.Kind() != strictjson.Object {
 			d.refuse(at, "must be a JSON Schema as an object")

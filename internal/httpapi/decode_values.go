@@ -10,7 +10,7 @@ import (
 )
 
 // number reads a number from least to most.
-func (d *decoder) number(into *float64, least, most float64) func(strictjson.Value, string) {
+func (d *decoder) number(into *float64, least, most float64) reader {
 	return func(v strictjson.Value, at string) {
 		n, err := strconv.ParseFloat(string(v.Raw()), 64)
 		if v.Kind() != strictjson.Number || err != nil || n < least || n > most {
@@ -22,7 +22,7 @@ func (d *decoder) number(into *float64, least, most float64) func(strictjson.Val
 }
 
 // moment reads a time.
-func (d *decoder) moment(into *time.Time) func(strictjson.Value, string) {
+func (d *decoder) moment(into *time.Time) reader {
 	return func(v strictjson.Value, at string) {
 		t, err := time.Parse(time.RFC3339, string(v.Text()))
 		if err != nil || len(v.Text()) > 64 {
@@ -33,12 +33,12 @@ func (d *decoder) moment(into *time.Time) func(strictjson.Value, string) {
 	}
 }
 
-// span reads a duration from least to most.
-func (d *decoder) span(into *time.Duration, least, most time.Duration) func(strictjson.Value, string) {
+// span reads a duration from least to most, such as the example.
+func (d *decoder) span(into *time.Duration, example string, least, most time.Duration) reader {
 	return func(v strictjson.Value, at string) {
 		span, err := time.ParseDuration(string(v.Text()))
 		if err != nil || len(v.Text()) > 32 || span < least || span > most {
-			d.refuse(at, `must be a duration such as "15m", from %s to %s`, least, most)
+			d.refuse(at, "must be a duration such as %q, from %s to %s", example, least, most)
 			return
 		}
 		*into = span
@@ -46,7 +46,7 @@ func (d *decoder) span(into *time.Duration, least, most time.Duration) func(stri
 }
 
 // id reads a name such as a tenant's.
-func (d *decoder) id(into *string) func(strictjson.Value, string) {
+func (d *decoder) id(into *string) reader {
 	return func(v strictjson.Value, at string) {
 		id := jobs.ID(v.Text())
 		if id.Validate() != nil {
@@ -62,7 +62,7 @@ const maxWords = 16
 
 // list reads a list of up to maxWords texts through parse; want says what they
 // must be.
-func list[T any](d *decoder, into *[]T, want string, parse func(string) (T, error)) func(strictjson.Value, string) {
+func list[T any](d *decoder, into *[]T, want string, parse func(string) (T, error)) reader {
 	return func(v strictjson.Value, at string) {
 		items := v.Items()
 		if v.Kind() != strictjson.Array || len(items) > maxWords {
@@ -82,8 +82,8 @@ func list[T any](d *decoder, into *[]T, want string, parse func(string) (T, erro
 	}
 }
 
-// dollars reads an amount of US dollars into millionths, exactly. None is 0.
-func (d *decoder) dollars(into *int64, most int64) func(strictjson.Value, string) {
+// dollars reads an amount of US dollars into millionths; 0 is one, too.
+func (d *decoder) dollars(into *int64, most int64) reader {
 	return func(v strictjson.Value, at string) {
 		micro, ok := microDollars(string(v.Raw()), most)
 		if v.Kind() != strictjson.Number || !ok {
@@ -94,6 +94,8 @@ func (d *decoder) dollars(into *int64, most int64) func(strictjson.Value, string
 	}
 }
 
+// microDollars reads dollars into millionths, without a float between them:
+// money is never rounded.
 func microDollars(s string, most int64) (int64, bool) {
 	whole, part, _ := strings.Cut(s, ".")
 	if len(whole) > 9 || len(part) > 6 {

@@ -32,20 +32,18 @@ func integer(least, most float64) *huma.Schema {
 
 func text(doc string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Description: doc} }
 
-func anys(list []string) []any {
-	all := make([]any, len(list))
-	for i, w := range list {
-		all[i] = w
+// enum lists words as a schema does.
+func enum[T ~string](words []T) []any {
+	all := make([]any, len(words))
+	for i, w := range words {
+		all[i] = string(w)
 	}
 	return all
 }
 
 func laneSchema() *huma.Schema {
-	var names []string
-	for _, l := range jobs.Lanes() {
-		names = append(names, l.String())
-	}
-	return &huma.Schema{Type: huma.TypeString, Enum: anys(names), Default: jobs.Standard.String()}
+	lanes := jobs.Lanes()
+	return &huma.Schema{Type: huma.TypeString, Enum: enum(laneNames(lanes[:])), Default: jobs.Standard.String()}
 }
 
 func deadlineSchema() *huma.Schema {
@@ -115,17 +113,13 @@ func commandBody(more map[string]*huma.Schema, required ...string) *huma.Request
 }
 
 func filterParams(states []jobs.State) []*huma.Param {
-	var names []string
-	for _, st := range states {
-		names = append(names, string(st))
-	}
 	plain := func() *huma.Schema { return &huma.Schema{Type: huma.TypeString} }
 	list := func(values []any) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: values}}
 	}
 	moment := func() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "date-time"} }
 	params := []*huma.Param{
-		query("state", "States, with commas", list(anys(names))),
+		query("state", "States, with commas", list(enum(states))),
 		query("lane", "Lanes, with commas", list(laneSchema().Enum)),
 		query("tenant", "A tenant; others than one's own for operators", plain()),
 		query("schema", "Name of the schema as the job has it", plain()),

@@ -33,6 +33,10 @@ func (s *Server) archiveRoutes(api huma.API) {
 	}, s.count)
 }
 
+// usualDead are the states of dead letters, and deadStates those that their
+// routes can be asked about.
+func usualDead() []jobs.State { return []jobs.State{jobs.Failed, jobs.Expired} }
+
 func deadStates() []jobs.State { return []jobs.State{jobs.Failed, jobs.Expired, jobs.InReview} }
 
 // GroupView is a set of jobs that ended, or wait for a person, for the same
@@ -100,7 +104,7 @@ func deadFilter(c *call) (jobs.Filter, *Problem) {
 	}
 	f, p := readFilter(q, c.caller, deadStates())
 	if p == nil && f.States == nil {
-		f.States = []jobs.State{jobs.Failed, jobs.Expired}
+		f.States = usualDead()
 	}
 	return f, p
 }

@@ -40,7 +40,7 @@ func (s *Server) listJobs(ctx context.Context, c *call) (*reply[JobList], error)
 
 // listDead is GET /v1/dlq: dead letters, and on request what is in review.
 func (s *Server) listDead(ctx context.Context, c *call) (*reply[JobList], error) {
-	return s.list(ctx, c, []jobs.State{jobs.Failed, jobs.Expired}, []jobs.State{jobs.Failed, jobs.Expired, jobs.InReview})
+	return s.list(ctx, c, usualDead(), deadStates())
 }
 
 // list answers a page of jobs in the usual states, or in those of the allowed

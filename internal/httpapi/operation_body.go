@@ -79,7 +79,7 @@ func fitting(o operations.Order, given map[string]bool, who caller) *Problem {
 }
 
 // action reads an action.
-func (d *decoder) action(into *operations.Action) func(strictjson.Value, string) {
+func (d *decoder) action(into *operations.Action) reader {
 	return func(v strictjson.Value, at string) {
 		action := operations.Action(v.Text())
 		if !slices.Contains(operations.Actions(), action) {
@@ -92,15 +92,14 @@ func (d *decoder) action(into *operations.Action) func(strictjson.Value, string)
 
 // filterMembers reads a filter of jobs in the words of the list's parameters.
 func filterMembers(d *decoder, f *jobs.Filter, tier *int64) members {
-	word := func(into *string) func(strictjson.Value, string) { return d.text(into) }
 	return members{
 		"state":           list(d, &f.States, "must be states", jobs.ParseState),
 		"tenant":          d.id(&f.Tenant),
 		"lane":            list(d, &f.Lanes, "must be critical, interactive, standard or batch", jobs.ParseLane),
-		"schema":          word(&f.Schema),
+		"schema":          d.text(&f.Schema),
 		"tier":            d.integer(tier, 1, 4),
 		"class":           list(d, &f.Classes, "must be error classes", parseClass),
-		"provider":        word(&f.Provider),
+		"provider":        d.text(&f.Provider),
 		"reason":          list(d, &f.Reasons, "must be reasons", parseWord),
 		"batch":           d.id((*string)(&f.Batch)),
 		"labels":          d.labels(&f.Labels),
@@ -120,21 +119,10 @@ func operationParam() *huma.Param {
 }
 
 func operationStates() *huma.Schema {
-	var names []string
-	for _, st := range operations.States() {
-		names = append(names, string(st))
-	}
-	return &huma.Schema{Type: huma.TypeString, Enum: anys(names)}
+	return &huma.Schema{Type: huma.TypeString, Enum: enum(operations.States())}
 }
 
 func operationBody() *huma.RequestBody {
-	var actions, states []string
-	for _, a := range operations.Actions() {
-		actions = append(actions, string(a))
-	}
-	for _, st := range jobs.States() {
-		states = append(states, string(st))
-	}
 	most := maxWords
 	listOf := func(doc string, values []any) *huma.Schema {
 		return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: values}, MaxItems: &most, Description: doc}
@@ -144,7 +132,7 @@ func operationBody() *huma.RequestBody {
 	}
 	least, highest, rate := 0.001, 1.0, float64(operations.MaxRate)
 	filter := closed(map[string]*huma.Schema{
-		"state": listOf("By action: requeue failed and expired, reject in_review, move queued and parked; else needed", anys(states)),
+		"state": listOf("By action: requeue failed and expired, reject in_review, move queued and parked; else needed", enum(jobs.States())),
 		"lane":  listOf("Lanes", laneSchema().Enum), "class": listOf("Error classes of the failure", nil),
 		"reason": listOf("Why jobs are parked, in review or back in their queue", nil),
 		"tenant": text("A tenant; others than one's own for operators"), "schema": text("Name of the schema as the job has it"),
@@ -154,7 +142,7 @@ func operationBody() *huma.RequestBody {
 		"updated_after": moment("Last changed at this time or later"), "updated_before": moment("Last changed before this time"),
 	})
 	return jsonBody(closed(map[string]*huma.Schema{
-		"action": {Type: huma.TypeString, Enum: anys(actions)}, "filter": filter,
+		"action": {Type: huma.TypeString, Enum: enum(operations.Actions())}, "filter": filter,
 		"dry_run": {Type: huma.TypeBoolean, Default: false, Description: "Freeze the selection and wait for a start"},
 		"rate":    {Type: huma.TypeNumber, Minimum: &least, Maximum: &rate, Description: "Most jobs a second; without, as fast as the store allows"},
 		"max":     integer(1, operations.MaxJobs),

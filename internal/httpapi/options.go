@@ -138,27 +138,21 @@ func decodeSubmission(data []byte, l *lease) (options, []byte, *Problem) {
 // document reads {"text": …} or {"base64": …, "mime": …}.
 func (d *decoder) document(v strictjson.Value, at string, l *lease) (data []byte, p *Problem) {
 	given := 0
+	paid := func(decode func(text []byte, at string) []byte) reader {
+		return func(v strictjson.Value, at string) {
+			given++
+			if v.Kind() != strictjson.String {
+				d.refuse(at, "must be a string")
+				return
+			}
+			if p = pay(l, len(v.Raw())); p == nil {
+				data = decode(v.Text(), at)
+			}
+		}
+	}
 	d.object(v, at, members{
-		"text": func(v strictjson.Value, at string) {
-			given++
-			if v.Kind() != strictjson.String {
-				d.refuse(at, "must be a string")
-				return
-			}
-			if p = pay(l, len(v.Raw())); p == nil {
-				data = append([]byte{}, v.Text()...)
-			}
-		},
-		"base64": func(v strictjson.Value, at string) {
-			given++
-			if v.Kind() != strictjson.String {
-				d.refuse(at, "must be a string")
-				return
-			}
-			if p = pay(l, len(v.Raw())); p == nil {
-				data = d.base64(v.Text(), at)
-			}
-		},
+		"text":   paid(func(text []byte, _ string) []byte { return append([]byte{}, text...) }),
+		"base64": paid(d.base64),
 		"mime": func(v strictjson.Value, at string) {
 			// A hint for people: the type is found by content.
 			if _, _, err := mime.ParseMediaType(string(v.Text())); err != nil || len(v.Text()) > 128 {

@@ -79,7 +79,7 @@ func words[T any](q url.Values, name, want string, parse func(string) (T, error)
 	var list []T
 	for word := range strings.SplitSeq(q.Get(name), ",") {
 		v, err := parse(word)
-		if err != nil || len(list) == 16 {
+		if err != nil || len(list) == maxWords {
 			return nil, badParameter(name, want)
 		}
 		list = append(list, v)

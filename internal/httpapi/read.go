@@ -98,26 +98,31 @@ type AttemptList struct {
 
 // getAttempts is GET /v1/jobs/{id}/attempts.
 func (s *Server) getAttempts(ctx context.Context, c *call) (*reply[AttemptList], error) {
+	_, list, err := s.ledger(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &reply[AttemptList]{Status: http.StatusOK, Body: list}, nil
+}
+
+// ledger reads the job and what was tried for it.
+func (s *Server) ledger(ctx context.Context, c *call) (jobs.Job, AttemptList, error) {
 	if p := refuseQuery(c.r); p != nil {
-		return nil, p
+		return jobs.Job{}, AttemptList{}, p
 	}
 	j, err := s.deps.Engine.Get(ctx, c.scope(), c.id)
 	if err != nil {
-		return nil, err
+		return jobs.Job{}, AttemptList{}, err
 	}
 	rows, err := s.deps.Engine.Attempts(ctx, c.scope(), c.id)
 	if err != nil {
-		return nil, err
+		return jobs.Job{}, AttemptList{}, err
 	}
-	return &reply[AttemptList]{Status: http.StatusOK, Body: s.attempts(j, rows)}, nil
-}
-
-func (s *Server) attempts(j jobs.Job, rows []jobs.Attempt) AttemptList {
 	list := AttemptList{Data: make([]Attempt, 0, len(rows)), Summary: s.deps.Explain(j, rows)}
 	for _, a := range rows {
 		list.Data = append(list.Data, Attempt{Attempt: a, MS: a.Took().Milliseconds()})
 	}
-	return list
+	return j, list, nil
 }
 
 // DeadLetter is all that is known of a job, in one answer.
@@ -131,14 +136,7 @@ type DeadLetter struct {
 // getDead is GET /v1/dlq/{id}. It answers for a job in any state, so that what
 // was seen in the list can be looked at after it was requeued.
 func (s *Server) getDead(ctx context.Context, c *call) (*reply[DeadLetter], error) {
-	if p := refuseQuery(c.r); p != nil {
-		return nil, p
-	}
-	j, err := s.deps.Engine.Get(ctx, c.scope(), c.id)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.deps.Engine.Attempts(ctx, c.scope(), c.id)
+	j, list, err := s.ledger(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -149,10 +147,9 @@ func (s *Server) getDead(ctx context.Context, c *call) (*reply[DeadLetter], erro
 	if events == nil {
 		events = []jobs.Event{}
 	}
-	ledger := s.attempts(j, rows)
 	c.w.Header().Set("ETag", etag(j))
 	return &reply[DeadLetter]{
 		Status: http.StatusOK,
-		Body:   DeadLetter{Job: s.view(j), Attempts: ledger.Data, History: events, Summary: ledger.Summary},
+		Body:   DeadLetter{Job: s.view(j), Attempts: list.Data, History: events, Summary: list.Summary},
 	}, nil
 }

@@ -56,7 +56,7 @@ func (s *Server) reviewRoutes(api huma.API) {
 // claim is POST /v1/jobs/{id}/claim.
 func (s *Server) claim(ctx context.Context, c *call) (*reply[Job], error) {
 	span := usualClaim
-	o, p := s.order(c, func(d *decoder) members { return members{"for": d.span(&span, minClaim, maxClaim)} })
+	o, p := s.order(c, func(d *decoder) members { return members{"for": d.span(&span, "15m", minClaim, maxClaim)} })
 	if p != nil {
 		return nil, p
 	}

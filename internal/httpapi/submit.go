@@ -218,11 +218,7 @@ func (s *Server) submission(c *call, u *upload, key string) (jobs.Submission, er
 }
 
 func laneNotAllowed(t Tenant) *Problem {
-	names := make([]string, len(t.Lanes))
-	for i, l := range t.Lanes {
-		names[i] = l.String()
-	}
-	return problem(CodeLaneNotAllowed, "Your key may use %s.", strings.Join(names, ", ")).at("/lane", "is not allowed")
+	return problem(CodeLaneNotAllowed, "Your key may use %s.", strings.Join(laneNames(t.Lanes), ", ")).at("/lane", "is not allowed")
 }
 
 // schemaProblem turns a schema's fault into a problem; another error stays.

@@ -88,7 +88,7 @@ func (s *Server) listRoutes(api huma.API) {
 	add(api, s, route{
 		method: http.MethodGet, path: "/v1/dlq", id: "list-dead-letters", summary: "List failed and expired jobs",
 		detail: "With state=in_review also, or only, what waits for a person.",
-		status: http.StatusOK, params: filterParams([]jobs.State{jobs.Failed, jobs.Expired, jobs.InReview}),
+		status: http.StatusOK, params: filterParams(deadStates()),
 	}, s.listDead)
 	add(api, s, route{
 		method: http.MethodGet, path: "/v1/dlq/{id}", id: "get-dead-letter", summary: "Read all that is known of a job",

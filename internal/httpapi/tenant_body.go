@@ -51,7 +51,7 @@ func limitEdits(d *decoder, edits *[]func(*tenants.Limits)) members {
 }
 
 // count reads an int.
-func (d *decoder) count(into *int, least, most int64) func(strictjson.Value, string) {
+func (d *decoder) count(into *int, least, most int64) reader {
 	return func(v strictjson.Value, at string) {
 		n := int64(*into)
 		d.integer(&n, least, most)(v, at)
@@ -59,12 +59,12 @@ func (d *decoder) count(into *int, least, most int64) func(strictjson.Value, str
 	}
 }
 
-func (d *decoder) version(into *int64) func(strictjson.Value, string) {
+func (d *decoder) version(into *int64) reader {
 	return d.integer(into, 1, math.MaxInt64)
 }
 
 // perSecond reads a rate, where 0 is none.
-func (d *decoder) perSecond(into *float64) func(strictjson.Value, string) {
+func (d *decoder) perSecond(into *float64) reader {
 	return func(v strictjson.Value, at string) {
 		d.number(into, 0, maxTenantRate)(v, at)
 		if *into > 0 && *into < 0.001 {
@@ -74,7 +74,7 @@ func (d *decoder) perSecond(into *float64) func(strictjson.Value, string) {
 }
 
 // lanes reads a list of lanes, each once; none means all.
-func (d *decoder) lanes(into *[]jobs.Lane) func(strictjson.Value, string) {
+func (d *decoder) lanes(into *[]jobs.Lane) reader {
 	return func(v strictjson.Value, at string) {
 		const want = "must be critical, interactive, standard or batch, each once"
 		list(d, into, want, jobs.ParseLane)(v, at)
@@ -88,7 +88,7 @@ func (d *decoder) lanes(into *[]jobs.Lane) func(strictjson.Value, string) {
 }
 
 // until reads the end of a pause, which must be ahead, and given once.
-func (d *decoder) until(into *time.Time, span *time.Duration, now time.Time) func(strictjson.Value, string) {
+func (d *decoder) until(into *time.Time, span *time.Duration, now time.Time) reader {
 	return func(v strictjson.Value, at string) {
 		d.moment(into)(v, at)
 		switch {
@@ -101,9 +101,9 @@ func (d *decoder) until(into *time.Time, span *time.Duration, now time.Time) fun
 }
 
 // pauseFor reads how long a pause lasts.
-func (d *decoder) pauseFor(into *time.Duration, until *time.Time) func(strictjson.Value, string) {
+func (d *decoder) pauseFor(into *time.Duration, until *time.Time) reader {
 	return func(v strictjson.Value, at string) {
-		if d.span(into, time.Second, maxPause)(v, at); !until.IsZero() {
+		if d.span(into, "15m", time.Second, maxPause)(v, at); !until.IsZero() {
 			d.refuse(at, "only one of until and for may be given")
 		}
 	}
