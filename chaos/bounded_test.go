@@ -21,16 +21,9 @@ import (
 // the middle and after.
 func TestAFloodLeavesNothingBehind(t *testing.T) {
 	const maxQueued, maxRSS = 100, 400 << 20
-	provider := modelsim.New(modelsim.Config{
-		Models: []modelsim.Model{{Name: "sim", Latency: 30 * time.Millisecond}},
-	})
-	endpoint, err := provider.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = endpoint.Close() }()
+	_, model := simulate(t, modelsim.Config{Models: []modelsim.Model{{Name: "sim", Latency: 30 * time.Millisecond}}})
 	admin := processtest.FreeAddress(t)
-	a := newAPI(t, "SLUICE_PRIMARY_URL="+endpoint.URL(), "SLUICE_PRIMARY_MODEL=sim", fmt.Sprintf("SLUICE_SLOTS=%d", slots), "SLUICE_ADMIN_ADDR="+admin)
+	a := newAPI(t, append(route(model.URL()), fmt.Sprintf("SLUICE_SLOTS=%d", slots), "SLUICE_ADMIN_ADDR="+admin)...)
 	a.start()
 	limitTenant(t, a, maxQueued)
 	f := &flood{t: t, api: a}

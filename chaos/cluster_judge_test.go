@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -40,20 +39,7 @@ func (f figures) String() string {
 func (c *cluster) judge(within time.Duration) figures {
 	c.t.Helper()
 	c.load.stop()
-	client := newClient(c.t, c.apis...)
-	deadline := time.Now().Add(within)
-	var ids []jobs.ID
-	for n, id := range c.load.writer.ids {
-		ids = append(ids, jobs.ID(id))
-		job := await(c.t, client, id, deadline)
-		if job.State != "succeeded" {
-			c.t.Errorf("document %d: job %s is %s (%+v)", n, id, job.State, job.Failure)
-			continue
-		}
-		if got, want := fmt.Sprint(job.Result.Data["total"]), strconv.Itoa(100+n); got != want {
-			c.t.Errorf("document %d: total %s, want %s", n, got, want)
-		}
-	}
+	ids := c.load.writer.succeeded(within)
 	c.stop()
 	ids = append(ids, c.others...)
 	engine := c.engine()
@@ -80,8 +66,6 @@ func (c *cluster) engine() *asynqjobs.Engine {
 func (c *cluster) judgeJob(e jobs.Engine, id jobs.ID, f *figures) int {
 	events, err := e.History(c.t.Context(), "", id, 0)
 	must(c.t, err)
-	rows, err := e.Attempts(c.t.Context(), "", id)
-	must(c.t, err)
 	ended := 0
 	for _, ev := range events {
 		switch ev.Type {
@@ -98,16 +82,7 @@ func (c *cluster) judgeJob(e jobs.Engine, id jobs.ID, f *figures) int {
 		default:
 		}
 	}
-	calls := 0
-	for i, row := range rows {
-		if row.Kind != jobs.CallAttempt {
-			continue
-		}
-		calls++
-		if row.Outcome == jobs.AttemptOK && i != len(rows)-1 {
-			c.t.Errorf("job %s was worked on after it had its answer: %+v", id, rows[i:])
-		}
-	}
+	rows, calls := readLedger(c.t, e, id)
 	if calls > 1+ended {
 		c.t.Errorf("job %s has %d paid calls, and %d of its loans ended early: %+v", id, calls, ended, rows)
 	}

@@ -24,9 +24,6 @@ const clusterLease = 4 * time.Second
 // clusterSlots is how many jobs each worker of a cluster runs at once.
 const clusterSlots = 4
 
-// modelTime is how long a call of the simulated model takes.
-const modelTime = 60 * time.Millisecond
-
 // cluster is a fleet of real processes: one redis-server that syncs each write,
 // one nats-server, APIs without slots, and workers. Each API and worker has a
 // link of its own to each server, and each worker one to the model.
@@ -48,18 +45,11 @@ type cluster struct {
 // newCluster starts servers, APIs and workers and waits until all are ready.
 func newCluster(t *testing.T, model modelsim.Config, apis, workers int) *cluster {
 	t.Helper()
-	if model.Models == nil {
-		model.Models = []modelsim.Model{{Name: "sim", Latency: modelTime}}
-	}
-	model.KeepCalls = 1 << 20
 	c := &cluster{
 		t: t, redis: redistest.Start(t, redistest.Settings{}), nats: redistest.StartNATS(t),
-		provider: modelsim.New(model), docs: filepath.Join(t.TempDir(), "documents"),
+		docs: filepath.Join(t.TempDir(), "documents"),
 	}
-	endpoint, err := c.provider.Listen("")
-	must(t, err)
-	c.model = endpoint
-	t.Cleanup(func() { _ = endpoint.Close() })
+	c.provider, c.model = simulate(t, model)
 	for range apis {
 		c.addAPI()
 	}
@@ -120,15 +110,10 @@ func (c *cluster) share(redis, nats *link.Link) []string {
 	}
 }
 
-// route is the model as a process reaches it.
-func (c *cluster) route(url string) []string {
-	return []string{"SLUICE_PRIMARY_URL=" + url, "SLUICE_PRIMARY_MODEL=sim"}
-}
-
 func (c *cluster) addAPI() {
 	c.t.Helper()
 	environ := append(c.share(c.toServers()), "SLUICE_SLOTS=0")
-	c.apis = append(c.apis, newAPI(c.t, append(environ, c.route(c.model.URL())...)...))
+	c.apis = append(c.apis, newAPI(c.t, append(environ, route(c.model.URL())...)...))
 }
 
 // addWorker adds a worker that was not started yet, with more in its
@@ -141,7 +126,7 @@ func (c *cluster) addWorker(more ...string) *worker {
 	}
 	w.redis, w.nats = c.toServers()
 	admin := processtest.FreeAddress(c.t)
-	environ := append(c.share(w.redis, w.nats), c.route("http://"+w.model.Addr()+"/v1")...)
+	environ := append(c.share(w.redis, w.nats), route("http://"+w.model.Addr()+"/v1")...)
 	environ = append(environ,
 		"SLUICE_ADMIN_ADDR="+admin, "SLUICE_DATA_DIR="+c.t.TempDir(), fmt.Sprint("SLUICE_SLOTS=", clusterSlots), "SLUICE_MODEL_API_KEY="+w.key)
 	w.program = newProgram(c.t, "worker", admin, append(environ, more...)...)

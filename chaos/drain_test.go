@@ -13,26 +13,16 @@ import (
 // fits into the grace finishes, the rest is given back and runs in the next
 // life, and the exit is clean.
 func TestSIGTERMFinishesOrGivesBackWhatRuns(t *testing.T) {
-	provider := modelsim.New(modelsim.Config{
+	provider, model := simulate(t, modelsim.Config{
 		Models: []modelsim.Model{{Name: "sim", Latency: 500 * time.Millisecond}},
 		Rules:  []modelsim.Rule{modelsim.Always(modelsim.Match{Contains: "C-000001", From: 1, To: 1}, modelsim.Hang())},
 	})
-	endpoint, err := provider.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = endpoint.Close() }()
-	a := newAPI(t, "SLUICE_PRIMARY_URL="+endpoint.URL(), "SLUICE_PRIMARY_MODEL=sim", "SLUICE_GRACE=2s")
+	a := newAPI(t, append(route(model.URL()), "SLUICE_GRACE=2s")...)
 	a.start()
 	c := newClient(t, a)
 	fast, _ := c.submit(0, "fast")
 	stuck, _ := c.submit(1, "stuck")
-	for deadline := time.Now().Add(10 * time.Second); len(provider.Calls()) < 2; {
-		if time.Now().After(deadline) {
-			t.Fatal("the calls did not begin")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	until(t, 10*time.Second, "the calls have begun", func() bool { return len(provider.Calls()) >= 2 })
 	ended := make(chan error, 1)
 	go func() { ended <- a.terminate(15 * time.Second) }()
 	sawDraining := false

@@ -2,12 +2,10 @@ package chaos_test
 
 import (
 	"fmt"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/modelsim"
-	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/jobs/jobstest"
 )
 
@@ -123,33 +121,13 @@ func (c *cluster) judgeOutage(known time.Time) {
 func (c *cluster) judgeTiers(within time.Duration) {
 	c.t.Helper()
 	c.load.stop()
-	client := newClient(c.t, c.apis...)
-	deadline := time.Now().Add(within)
-	var ids []jobs.ID
-	for n, id := range c.load.writer.ids {
-		ids = append(ids, jobs.ID(id))
-		job := await(c.t, client, id, deadline)
-		if job.State != "succeeded" {
-			c.t.Errorf("document %d: job %s is %s (%+v)", n, id, job.State, job.Failure)
-			continue
-		}
-		if got, want := fmt.Sprint(job.Result.Data["total"]), strconv.Itoa(100+n); got != want {
-			c.t.Errorf("document %d: total %s, want %s", n, got, want)
-		}
-	}
+	ids := c.load.writer.succeeded(within)
 	c.stop()
 	engine := c.engine()
 	jobstest.CheckHistories(c.t, engine, ids)
 	known := 0
 	for _, id := range ids {
-		rows, err := engine.Attempts(c.t.Context(), "", id)
-		must(c.t, err)
-		calls := 0
-		for _, row := range rows {
-			if row.Kind == jobs.CallAttempt {
-				calls++
-			}
-		}
+		rows, calls := readLedger(c.t, engine, id)
 		if calls > 4 || len(rows) > 0 && rows[len(rows)-1].Tier != 1 {
 			c.t.Errorf("job %s: %+v", id, rows)
 		}
