@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -98,12 +99,8 @@ func readFilter(q url.Values, c caller, allowed []jobs.State) (f jobs.Filter, p 
 	if f.Lanes, p = words(q, "lane", "must be critical, interactive, standard or batch", jobs.ParseLane); p != nil {
 		return f, p
 	}
-	classes, p := words(q, "class", "must be error classes", parseWord)
-	if p != nil {
+	if f.Classes, p = words(q, "class", "must be error classes", parseClass); p != nil {
 		return f, p
-	}
-	for _, class := range classes {
-		f.Classes = append(f.Classes, jobs.Class(class))
 	}
 	f.Schema, f.Provider = q.Get("schema"), q.Get("provider")
 	if q.Has("tier") {
@@ -113,16 +110,7 @@ func readFilter(q url.Values, c caller, allowed []jobs.State) (f jobs.Filter, p 
 		}
 		f.Tier = tier
 	}
-	if f.AcceptedFrom, p = moment(q, "accepted_after"); p != nil {
-		return f, p
-	}
-	if f.AcceptedUntil, p = moment(q, "accepted_before"); p != nil {
-		return f, p
-	}
-	if f.UpdatedFrom, p = moment(q, "updated_after"); p != nil {
-		return f, p
-	}
-	if f.UpdatedUntil, p = moment(q, "updated_before"); p != nil {
+	if p = readTimes(q, &f); p != nil {
 		return f, p
 	}
 	if f.Reasons, p = words(q, "reason", "must be reasons", parseWord); p != nil {
@@ -133,6 +121,22 @@ func readFilter(q url.Values, c caller, allowed []jobs.State) (f jobs.Filter, p 
 	}
 	f.Labels, p = labelParameters(q)
 	return f, p
+}
+
+// readTimes reads when jobs were accepted or last changed.
+func readTimes(q url.Values, f *jobs.Filter) (p *Problem) {
+	for _, bound := range []struct {
+		name string
+		into *time.Time
+	}{
+		{"accepted_after", &f.AcceptedFrom}, {"accepted_before", &f.AcceptedUntil},
+		{"updated_after", &f.UpdatedFrom}, {"updated_before", &f.UpdatedUntil},
+	} {
+		if *bound.into, p = moment(q, bound.name); p != nil {
+			return p
+		}
+	}
+	return nil
 }
 
 // tenantParameter is the tenant to list: the caller's own, or for operators

@@ -110,8 +110,6 @@ func filterMembers(d *decoder, f *jobs.Filter, tier *int64) members {
 	}
 }
 
-func parseClass(s string) (jobs.Class, error) { return jobs.Class(s), jobs.ID(s).Validate() }
-
 func operationParam() *huma.Param {
 	p := idParam()
 	p.Description = "The operation's id"

@@ -91,6 +91,8 @@ func parseWord(s string) (string, error) {
 	return s, jobs.ID(s).Validate()
 }
 
+func parseClass(s string) (jobs.Class, error) { return jobs.Class(s), jobs.ID(s).Validate() }
+
 func moment(q url.Values, name string) (time.Time, *Problem) {
 	if !q.Has(name) {
 		return time.Time{}, nil
