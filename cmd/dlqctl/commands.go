@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,15 +45,35 @@ func (f *rerunFlags) options(cmd *cobra.Command) (client.RequeueOptions, error) 
 	return client.RequeueOptions{CommandOptions: client.CommandOptions{Reason: f.reason}, Lane: f.lane, Deadline: f.deadline}, nil
 }
 
-func toldRerun(j client.Job, word string) (string, string) {
-	return word, fmt.Sprintf("run %d in lane %s, deadline %s", j.Run, j.Lane, instant(j.DeadlineAt))
+// rerun gives a command the flags of a new run, and its work: the order o, which
+// run carries out on one job.
+func (a *app) rerun(
+	cmd *cobra.Command, b *bulkFlags, o order,
+	run func(*client.Client, context.Context, jobs.ID, client.RequeueOptions) (client.Job, error),
+) {
+	var f rerunFlags
+	f.register(cmd)
+	cmd.RunE = a.begin(func(ctx context.Context, args []string) error {
+		opts, err := f.options(cmd)
+		if err != nil {
+			return err
+		}
+		o.many = client.Order{Action: client.RequeueJobs, Lane: opts.Lane, Deadline: opts.Deadline, Reason: opts.Reason}
+		o.do = func(ctx context.Context, c *client.Client, id jobs.ID) (client.Job, error) {
+			return run(c, ctx, id, opts)
+		}
+		o.told = func(j client.Job) (string, string) {
+			result := strings.ReplaceAll(o.done, " ", "_")
+			return result, fmt.Sprintf("run %d in lane %s, deadline %s", j.Run, j.Lane, instant(j.DeadlineAt))
+		}
+		return a.several(ctx, cmd, b, args, o)
+	})
 }
 
 func (a *app) requeueCommand() *cobra.Command {
 	b := bulkFlags{filter: filterFlags{
 		allowed: []jobs.State{jobs.Failed, jobs.Expired, jobs.Cancelled, jobs.InReview}, usual: []jobs.State{jobs.Failed, jobs.Expired},
 	}}
-	var rerun rerunFlags
 	cmd := &cobra.Command{
 		Use:   "requeue ID... | requeue FILTERS",
 		Short: "Run jobs again",
@@ -68,21 +89,7 @@ have happened) or not_tried. An operation is a line as of dlqctl ops ls.`,
 		ValidArgsFunction: a.completeIDs(jobs.Failed, jobs.Expired, jobs.InReview),
 	}
 	b.register(a, cmd)
-	rerun.register(cmd)
-	cmd.RunE = a.begin(func(ctx context.Context, args []string) error {
-		opts, err := rerun.options(cmd)
-		if err != nil {
-			return err
-		}
-		return a.several(ctx, cmd, &b, args, order{
-			verb: "Requeue", kind: "RequeueList", done: "requeued",
-			many: client.Order{Action: client.RequeueJobs, Lane: opts.Lane, Deadline: opts.Deadline, Reason: opts.Reason},
-			do: func(ctx context.Context, c *client.Client, id jobs.ID) (client.Job, error) {
-				return c.Requeue(ctx, id, opts)
-			},
-			told: func(j client.Job) (string, string) { return toldRerun(j, "requeued") },
-		})
-	})
+	a.rerun(cmd, &b, order{verb: "Requeue", kind: "RequeueList", done: "requeued"}, (*client.Client).Requeue)
 	return cmd
 }
 

@@ -193,7 +193,6 @@ func (a *app) unclaimCommand() *cobra.Command {
 func (a *app) sendBackCommand() *cobra.Command {
 	review := []jobs.State{jobs.InReview}
 	b := bulkFlags{filter: filterFlags{allowed: review, usual: review}}
-	var rerun rerunFlags
 	cmd := &cobra.Command{
 		Use:   "send-back ID... | send-back FILTERS",
 		Short: "Return jobs to the machines",
@@ -205,20 +204,6 @@ attempts of its own, in another lane if you like.
 		ValidArgsFunction: a.completeIDs(review...),
 	}
 	b.register(a, cmd, "state", "class", "provider")
-	rerun.register(cmd)
-	cmd.RunE = a.begin(func(ctx context.Context, args []string) error {
-		opts, err := rerun.options(cmd)
-		if err != nil {
-			return err
-		}
-		return a.several(ctx, cmd, &b, args, order{
-			verb: "Send back", kind: "SendBackList", done: "sent back",
-			many: client.Order{Action: client.RequeueJobs, Lane: opts.Lane, Deadline: opts.Deadline, Reason: opts.Reason},
-			do: func(ctx context.Context, c *client.Client, id jobs.ID) (client.Job, error) {
-				return c.SendBack(ctx, id, opts)
-			},
-			told: func(j client.Job) (string, string) { return toldRerun(j, "sent_back") },
-		})
-	})
+	a.rerun(cmd, &b, order{verb: "Send back", kind: "SendBackList", done: "sent back"}, (*client.Client).SendBack)
 	return cmd
 }
