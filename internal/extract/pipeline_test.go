@@ -65,6 +65,17 @@ func through(t *testing.T, api modelsim.API, cfg modelsim.Config, f func(t *test
 	})
 }
 
+// overEach runs f over each protocol, with a simulator and a bubble of its own.
+func overEach(t *testing.T, cfg modelsim.Config, f func(t *testing.T, p pipeline)) {
+	t.Helper()
+	for api := range protocols {
+		t.Run(string(api), func(t *testing.T) {
+			t.Parallel()
+			through(t, api, cfg, f)
+		})
+	}
+}
+
 // call makes one call inside its time and classifies it.
 func (p pipeline) call(t *testing.T, raise bool) (extract.Answer, tiers.Verdict) {
 	t.Helper()
@@ -173,63 +184,51 @@ func TestEveryFaultOfAProviderGetsItsClass(t *testing.T) {
 
 func TestHugeAndDeepAnswersAreRefusedWithinBounds(t *testing.T) {
 	t.Parallel()
-	for api := range protocols {
-		for spoil, want := range map[modelsim.Spoil]jobs.Class{
-			modelsim.SpoilHuge: tiers.ClassNetCut, modelsim.SpoilDeep: tiers.ClassTruncated, // 400 tokens do not hold it
-		} {
-			t.Run(string(api)+"/"+string(spoil), func(t *testing.T) {
-				t.Parallel()
-				through(t, api, always(modelsim.Spoiled(spoil)), func(t *testing.T, p pipeline) {
-					if _, v := p.call(t, false); v.Class != want && v.Class != tiers.ClassTruncated {
-						t.Errorf("class %q", v.Class)
-					}
-				})
+	for spoil, want := range map[modelsim.Spoil]jobs.Class{
+		modelsim.SpoilHuge: tiers.ClassNetCut, modelsim.SpoilDeep: tiers.ClassTruncated, // 400 tokens do not hold it
+	} {
+		t.Run(string(spoil), func(t *testing.T) {
+			t.Parallel()
+			overEach(t, always(modelsim.Spoiled(spoil)), func(t *testing.T, p pipeline) {
+				if _, v := p.call(t, false); v.Class != want && v.Class != tiers.ClassTruncated {
+					t.Errorf("class %q", v.Class)
+				}
 			})
-		}
+		})
 	}
 }
 
 func TestTheLimitIsRaisedOnceAndTheRepairKeepsIt(t *testing.T) {
 	t.Parallel()
-	for api := range protocols {
-		t.Run(string(api), func(t *testing.T) {
-			t.Parallel()
-			long := modelsim.Content(`{"invoice_number":"HL-2041","invoice_date":"2026-03-14","total":300.00,"seller":{"name":"` + strings.Repeat("x ", 1000) + `"}}`)
-			cfg := modelsim.Config{Rules: []modelsim.Rule{modelsim.Always(modelsim.Match{To: 3}, long)}}
-			through(t, api, cfg, func(t *testing.T, p pipeline) {
-				if _, v := p.call(t, false); v.Class != tiers.ClassTruncated || v.Action != tiers.ActRaise {
-					t.Fatalf("first call: %+v", v)
-				}
-				wrong, v := p.call(t, true)
-				if v.Class != tiers.ClassUngrounded && v.Class != tiers.ClassBadSchema {
-					t.Fatalf("with the limit raised: %+v", v)
-				}
-				// The third answer is as long; only with the raised limit it is whole.
-				if a := p.task.Repair(t.Context(), 0, wrong); a.Signal.FinishReason == "length" || a.Signal.FinishReason == "max_tokens" {
-					t.Errorf("the repair was cut: %q", a.Signal.FinishReason)
-				}
-				if a := p.task.Repair(t.Context(), 0, wrong); a.Judgement.Fault != tiers.FaultNone || a.Extracted.Data == nil {
-					t.Errorf("the honest repair does not stand: %+v", a.Judgement)
-				}
-			})
-		})
-	}
+	long := modelsim.Content(`{"invoice_number":"HL-2041","invoice_date":"2026-03-14","total":300.00,"seller":{"name":"` + strings.Repeat("x ", 1000) + `"}}`)
+	cfg := modelsim.Config{Rules: []modelsim.Rule{modelsim.Always(modelsim.Match{To: 3}, long)}}
+	overEach(t, cfg, func(t *testing.T, p pipeline) {
+		if _, v := p.call(t, false); v.Class != tiers.ClassTruncated || v.Action != tiers.ActRaise {
+			t.Fatalf("first call: %+v", v)
+		}
+		wrong, v := p.call(t, true)
+		if v.Class != tiers.ClassUngrounded && v.Class != tiers.ClassBadSchema {
+			t.Fatalf("with the limit raised: %+v", v)
+		}
+		// The third answer is as long; only with the raised limit it is whole.
+		if a := p.task.Repair(t.Context(), 0, wrong); a.Signal.FinishReason == "length" || a.Signal.FinishReason == "max_tokens" {
+			t.Errorf("the repair was cut: %q", a.Signal.FinishReason)
+		}
+		if a := p.task.Repair(t.Context(), 0, wrong); a.Judgement.Fault != tiers.FaultNone || a.Extracted.Data == nil {
+			t.Errorf("the honest repair does not stand: %+v", a.Judgement)
+		}
+	})
 }
 
 func TestAnOptionalValueThatIsNotInTheDocumentIsNulledAndFlagged(t *testing.T) {
 	t.Parallel()
-	for api := range protocols {
-		t.Run(string(api), func(t *testing.T) {
-			t.Parallel()
-			through(t, api, always(modelsim.Wrong(map[string]any{"due_date": "2031-05-06"})), func(t *testing.T, p pipeline) {
-				a, v := p.call(t, false)
-				if v.Class != tiers.ClassUngrounded || !a.Judgement.OptionalOnly {
-					t.Fatalf("verdict %+v, judgement %+v", v, a.Judgement)
-				}
-				if strings.Contains(string(a.Extracted.Data), "2031") || strings.Join(a.Extracted.Lost, " ") != "/due_date" {
-					t.Errorf("data %s, lost %v", a.Extracted.Data, a.Extracted.Lost)
-				}
-			})
-		})
-	}
+	overEach(t, always(modelsim.Wrong(map[string]any{"due_date": "2031-05-06"})), func(t *testing.T, p pipeline) {
+		a, v := p.call(t, false)
+		if v.Class != tiers.ClassUngrounded || !a.Judgement.OptionalOnly {
+			t.Fatalf("verdict %+v, judgement %+v", v, a.Judgement)
+		}
+		if strings.Contains(string(a.Extracted.Data), "2031") || strings.Join(a.Extracted.Lost, " ") != "/due_date" {
+			t.Errorf("data %s, lost %v", a.Extracted.Data, a.Extracted.Lost)
+		}
+	})
 }

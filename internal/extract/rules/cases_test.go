@@ -27,9 +27,25 @@ func outcomeOf(t *testing.T, text, name string) string {
 	return "none"
 }
 
+// outcomeCase is a text and what outcomeOf gives for it.
+type outcomeCase struct{ name, text, want string }
+
+// wantOutcomes looks at the value of one name in each text.
+func wantOutcomes(t *testing.T, name string, cases []outcomeCase) {
+	t.Helper()
+	for _, tt := range cases {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := outcomeOf(t, tt.text, name); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestTotals(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, text, want string }{
+	wantOutcomes(t, "total", []outcomeCase{
 		{"plain", "Total  12.00", "12.00"},
 		{"two labels agree", "Total  12.00\nGrand total  12.00", "12.00"},
 		{"after rounding", "Total incl. GST  8.11\nRounding adj  -0.01\nTotal rounded  8.10\nCash  50.00\nChange  41.90", "8.10"},
@@ -70,20 +86,12 @@ func TestTotals(t *testing.T) {
 		{"in a sentence", "The total is 12.00", "missing"},
 		{"weight", "Brutto  12,50 kg\nGesamtbetrag  99,00 €", "99.00"},
 		{"unknown words", "Total care plan  12.00", "missing"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if got := outcomeOf(t, tt.text, "total"); got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
-			}
-		})
-	}
+	})
 }
 
 func TestNumbersOfDocuments(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, text, want string }{
+	wantOutcomes(t, "invoice_number", []outcomeCase{
 		{"label", "Invoice No: 7", "7"},
 		{"label behind", "Nummer der Rechnung: 4711", "4711"},
 		{"word and telling number", "Facture FA-2017-0010", "FA-2017-0010"},
@@ -103,20 +111,12 @@ func TestNumbersOfDocuments(t *testing.T) {
 		{"credit note", "Credit note no: CN-1\nInvoice no: INV-1", "CN-1"},
 		{"an amount", "Rechnung  34,73 €", "missing"},
 		{"not an invoice", "Buchungshilfe - KEINE Rechnung Nr. 471102", "missing"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if got := outcomeOf(t, tt.text, "invoice_number"); got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
-			}
-		})
-	}
+	})
 }
 
 func TestDatesOfDocuments(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, text, want string }{
+	wantOutcomes(t, "invoice_date", []outcomeCase{
 		{"label", "Invoice date: 2025-03-04", "2025-03-04"},
 		{"behind the number", "Rechnung Nr. 17 vom 4.3.2025", "2025-03-04"},
 		{"behind the number, apart", "Rechnung Nr. 17         vom     4.3.2025", "2025-03-04"},
@@ -134,35 +134,19 @@ func TestDatesOfDocuments(t *testing.T) {
 		{"the language puts it first", "Date de facture : 03/04/2025\nMontant à payer pour la facture, avec votre règlement\nles prix et la taxe", "2025-04-03"},
 		{"day and month are the same", "Invoice date: 04/04/2025", "2025-04-04"},
 		{"impossible", "Invoice date: 31.02.2025", "missing"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if got := outcomeOf(t, tt.text, "invoice_date"); got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
-			}
-		})
-	}
+	})
 }
 
 func TestCurrencies(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ name, text, want string }{
+	wantOutcomes(t, "currency", []outcomeCase{
 		{"beside the amount", "Total 5.00 EUR", "EUR"},
 		{"under its label", "Currency: USD\nTotal 5.00", "USD"},
 		{"label and amounts disagree", "Currency: EUR\nTotal £5.00", "none"},
 		{"two", "Total 5.00 EUR\nTotal 6.00 USD", "none"},
 		{"a sign of several countries", "Total $5.00", "none"},
 		{"not a currency", "Currency: XYZ", "none"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			if got := outcomeOf(t, tt.text, "currency"); got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
-			}
-		})
-	}
+	})
 }
 
 func TestADocumentThatIsNotReadToItsEndIsNeverComplete(t *testing.T) {
