@@ -30,7 +30,11 @@ IDs of the jobs are listed, for --ids-from.`,
 	cmd.Flags().BoolVar(&failed, "failed", false, "show only jobs that could not be changed")
 	p.register(cmd, "rows")
 	cmd.RunE = a.begin(func(ctx context.Context, args []string) error {
-		c, id, err := a.operationNamed(args[0])
+		id, err := operationID(args[0])
+		if err != nil {
+			return err
+		}
+		c, err := a.client()
 		if err != nil {
 			return err
 		}
@@ -85,11 +89,5 @@ func (a *app) showAudit(rows []client.AuditRow, next string) error {
 		t.add(cell{strconv.Itoa(r.N), dim}, cell{string(r.Job), bold}, cell{r.Result, s}, cell{r.Why, plain}, cell{string(r.State), stateStyle(r.State)},
 			cell{strconv.FormatInt(r.Version, 10), plain}, cell{instant(r.At), dim})
 	}
-	if err := t.write(a.out, a.width, a.colour()); err != nil {
-		return err
-	}
-	if next != "" {
-		a.note("\nThere are more: --all, or --limit %d.", 4*len(rows))
-	}
-	return nil
+	return a.page(t, next)
 }

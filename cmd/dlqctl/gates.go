@@ -39,13 +39,7 @@ func (a *app) gatesLsCommand() *cobra.Command {
 		Example: "  dlqctl gates ls",
 		Args:    cobra.NoArgs,
 		RunE: a.begin(func(ctx context.Context, _ []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			ctx, cancel := a.within(ctx)
-			defer cancel()
-			all, err := c.Gates(ctx)
+			all, err := request(ctx, a, func(ctx context.Context, c *client.Client) ([]client.Gate, error) { return c.Gates(ctx) })
 			if err != nil {
 				return err
 			}
@@ -94,7 +88,7 @@ func (a *app) gateLine(g client.Gate) {
 
 func (a *app) gatesHoldCommand(verb, short string, closed bool) *cobra.Command {
 	var o client.GateOptions
-	var span, until string
+	var end endFlags
 	cmd := &cobra.Command{
 		Use:   verb + " GATE",
 		Short: short,
@@ -105,26 +99,19 @@ dlqctl gates auto. GATE is a provider or provider/model.
 		Example: fmt.Sprintf("  dlqctl gates %s near/large --for 30m --reason INC-42", verb),
 		Args:    cobra.ExactArgs(1),
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&span, "for", "", "end it after this `span`, such as 30m, 2h or 1d")
-	flags.StringVar(&until, "until", "", "end it at this `time`, such as 2026-11-22T18:00:00Z")
-	flags.StringVar(&o.Reason, "reason", "", "why, for other operators")
-	cmd.MarkFlagsMutuallyExclusive("for", "until")
+	end.register(cmd)
+	cmd.Flags().StringVar(&o.Reason, "reason", "", "why, for other operators")
 	cmd.MarkFlagsOneRequired("for", "until")
 	cmd.RunE = a.begin(func(ctx context.Context, args []string) (err error) {
 		if o.Reason == "" {
 			return usagef("say why with --reason")
 		}
-		if o.For, o.Until, err = ending(span, until); err != nil {
+		if o.For, o.Until, err = end.ending(); err != nil {
 			return err
 		}
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := a.within(ctx)
-		defer cancel()
-		g, err := c.HoldGate(ctx, args[0], closed, o)
+		g, err := request(ctx, a, func(ctx context.Context, c *client.Client) (client.Gate, error) {
+			return c.HoldGate(ctx, args[0], closed, o)
+		})
 		if err != nil {
 			return err
 		}
@@ -142,19 +129,28 @@ dlqctl gates auto. GATE is a provider or provider/model.
 	return cmd
 }
 
-// ending reads --for and --until.
-func ending(span, until string) (time.Duration, time.Time, error) {
-	if span != "" {
-		d, ok := spanOf(span)
+// endFlags say when something ends by itself.
+type endFlags struct{ span, until string }
+
+func (f *endFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.span, "for", "", "end it after this `span`, such as 30m, 2h or 1d")
+	cmd.Flags().StringVar(&f.until, "until", "", "end it at this `time`, such as 2026-11-22T18:00:00Z")
+	cmd.MarkFlagsMutuallyExclusive("for", "until")
+}
+
+// ending is the span or the time that was given; both are zero without one.
+func (f *endFlags) ending() (time.Duration, time.Time, error) {
+	if f.span != "" {
+		d, ok := spanOf(f.span)
 		if !ok || d < time.Second {
 			return 0, time.Time{}, usagef("--for takes a span such as 30m, 2h or 1d")
 		}
 		return d, time.Time{}, nil
 	}
-	if until == "" {
+	if f.until == "" {
 		return 0, time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339, until)
+	t, err := time.Parse(time.RFC3339, f.until)
 	if err != nil {
 		return 0, time.Time{}, usagef("--until takes a time such as 2026-11-22T18:00:00Z")
 	}
@@ -169,26 +165,14 @@ func (a *app) gatesAutoCommand() *cobra.Command {
 		Example: "  dlqctl gates auto near/large",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.begin(func(ctx context.Context, args []string) error {
-			c, err := a.client()
+			_, err := request(ctx, a, func(ctx context.Context, c *client.Client) (struct{}, error) {
+				return struct{}{}, c.ReleaseGate(ctx, args[0])
+			})
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.within(ctx)
-			defer cancel()
-			if err := c.ReleaseGate(ctx, args[0]); err != nil {
-				return err
-			}
-			switch a.as() {
-			case asJSON:
-				return a.json(envelope{Kind: "GateReleased", Data: map[string]string{"gate": args[0]}})
-			case asName:
-				a.print("%s", args[0])
-			case asTSV:
-				a.tsv(args[0], "auto")
-			case asTable, byTerminal:
-				a.print("%s %s  %s", a.paint(green, "✓"), a.paint(bold, args[0]), a.paint(green, "follows its provider"))
-			}
-			return nil
+			e := envelope{Kind: "GateReleased", Data: map[string]string{"gate": args[0]}}
+			return a.showDone(e, args[0], "auto", "follows its provider")
 		}),
 	}
 }

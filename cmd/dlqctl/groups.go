@@ -26,8 +26,8 @@ first_at, last_at, sample, fingerprint. The fingerprint names the group for ever
 		Args: cobra.NoArgs,
 	}
 	f.register(a, cmd)
-	cmd.RunE = a.filtered(&f, func(ctx context.Context, c *client.Client, filter client.Filter) error {
-		list, err := c.Groups(ctx, filter)
+	cmd.RunE = a.begin(func(ctx context.Context, _ []string) error {
+		list, err := filtered(ctx, a, &f, (*client.Client).Groups)
 		if err != nil {
 			return err
 		}
@@ -36,21 +36,15 @@ first_at, last_at, sample, fingerprint. The fingerprint names the group for ever
 	return cmd
 }
 
-// filtered wraps the work of a command that asks once, with filters.
-func (a *app) filtered(f *filterFlags, ask func(context.Context, *client.Client, client.Filter) error) func(*cobra.Command, []string) error {
-	return a.begin(func(ctx context.Context, _ []string) error {
-		filter, err := f.filter(a.now())
-		if err != nil {
-			return err
-		}
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := a.within(ctx)
-		defer cancel()
-		return ask(ctx, c, filter)
-	})
+// filtered asks the server once, with the filters that were given.
+func filtered[T any](
+	ctx context.Context, a *app, f *filterFlags, ask func(*client.Client, context.Context, client.Filter) (T, error),
+) (answer T, err error) {
+	filter, err := f.filter(a.now())
+	if err != nil {
+		return answer, err
+	}
+	return request(ctx, a, func(ctx context.Context, c *client.Client) (T, error) { return ask(c, ctx, filter) })
 }
 
 func (a *app) showGroups(list client.GroupList, filtered bool) error {
@@ -146,8 +140,8 @@ func (a *app) countCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	f.register(a, cmd)
-	cmd.RunE = a.filtered(&f, func(ctx context.Context, c *client.Client, filter client.Filter) error {
-		n, err := c.Count(ctx, filter)
+	cmd.RunE = a.begin(func(ctx context.Context, _ []string) error {
+		n, err := filtered(ctx, a, &f, (*client.Client).Count)
 		if err != nil {
 			return err
 		}

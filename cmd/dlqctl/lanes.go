@@ -32,13 +32,7 @@ oldest_s, service_ms, paused.`,
 		if q.Limit < 1 || q.Limit > client.MaxPage {
 			return usagef("--limit takes 1 to %d", client.MaxPage)
 		}
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		ctx, cancel := a.within(ctx)
-		defer cancel()
-		list, err := c.Lanes(ctx, q)
+		list, err := request(ctx, a, func(ctx context.Context, c *client.Client) (client.LaneList, error) { return c.Lanes(ctx, q) })
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sluicehq/sluice/pkg/client"
-	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
 // bulkFlags are the flags of a command on jobs by ID or by filters.
@@ -134,18 +133,14 @@ func (a *app) operate(ctx context.Context, b *bulkFlags, o order) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	op, err := a.draft(ctx, c, want)
+	op, err := a.draft(ctx, want)
 	if err != nil {
 		return err
 	}
 	switch {
 	case op.Selection.Selected == 0:
 		a.plan(op)
-		a.drop(ctx, c, op)
+		a.drop(ctx, op)
 		a.say("There is no job to work on.")
 		return nil
 	case b.dryRun:
@@ -155,19 +150,23 @@ func (a *app) operate(ctx context.Context, b *bulkFlags, o order) error {
 		a.plan(op)
 	}
 	if err := a.agree(ctx, b, o, op); err != nil {
-		a.drop(ctx, c, op)
+		a.drop(ctx, op)
 		return err
 	}
-	if op, err = turnOperation(ctx, a, c, op.ID, (*client.Client).StartOperation); err != nil {
+	if op, err = a.operation(ctx, op.ID, (*client.Client).StartOperation); err != nil {
 		return err
 	}
 	if b.detach {
 		return a.showOperationLine(op)
 	}
-	return a.toItsEnd(ctx, c, op)
+	return a.toItsEnd(ctx, op)
 }
 
-func (a *app) draft(ctx context.Context, c *client.Client, want client.Order) (client.Operation, error) {
+func (a *app) draft(ctx context.Context, want client.Order) (client.Operation, error) {
+	c, err := a.client()
+	if err != nil {
+		return client.Operation{}, err
+	}
 	limit := selectTime
 	if a.timeoutGiven() {
 		limit = a.timeout
@@ -179,10 +178,9 @@ func (a *app) draft(ctx context.Context, c *client.Client, want client.Order) (c
 
 // drop removes a draft that nobody wants. That it stays is no harm: the server
 // removes it in a day.
-func (a *app) drop(ctx context.Context, c *client.Client, op client.Operation) {
-	ctx, cancel := a.within(context.WithoutCancel(ctx)) // also after an interrupt
-	defer cancel()
-	_, _ = c.CancelOperation(ctx, op.ID)
+func (a *app) drop(ctx context.Context, op client.Operation) {
+	ctx = context.WithoutCancel(ctx) // also after an interrupt
+	_, _ = a.operation(ctx, op.ID, (*client.Client).CancelOperation)
 }
 
 // typedAbove is the number of jobs above which a person types it.
@@ -302,15 +300,6 @@ func (a *app) leave(op client.Operation) error {
 	a.print("Nothing was done. %s is a draft until %s.", a.paint(bold, string(op.ID)), a.ago(op.ExpiresAt))
 	a.next("ops start "+string(op.ID), "ops show "+string(op.ID), "ops cancel "+string(op.ID))
 	return nil
-}
-
-// turnOperation brings an operation to another state.
-func turnOperation(
-	ctx context.Context, a *app, c *client.Client, id jobs.ID, turn func(*client.Client, context.Context, jobs.ID) (client.Operation, error),
-) (client.Operation, error) {
-	ctx, cancel := a.within(ctx)
-	defer cancel()
-	return turn(c, ctx, id)
 }
 
 // timeoutGiven reports whether --timeout was set.

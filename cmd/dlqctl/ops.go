@@ -16,30 +16,6 @@ import (
 
 // opsCommand holds the commands on operations.
 func (a *app) opsCommand() *cobra.Command {
-	type turn = func(*client.Client, context.Context, jobs.ID) (client.Operation, error)
-	steer := func(verb, short, long string, do turn) *cobra.Command {
-		return &cobra.Command{
-			Use: verb + " ID", Short: short, Long: long, Example: "  dlqctl ops " + verb + " op_01KB3F", Args: cobra.ExactArgs(1),
-			ValidArgsFunction: a.completeOperations,
-			RunE: a.begin(func(ctx context.Context, args []string) error {
-				c, id, err := a.operationNamed(args[0])
-				if err != nil {
-					return err
-				}
-				op, err := turnOperation(ctx, a, c, id, do)
-				if err != nil {
-					return err
-				}
-				if err := a.showOperationLine(op); err != nil {
-					return err
-				}
-				if op.State == client.OperationRunning {
-					a.next("ops watch " + string(id))
-				}
-				return nil
-			}),
-		}
-	}
 	return family(&cobra.Command{
 		Use:   "ops",
 		Short: "See and steer operations: changes of many jobs",
@@ -49,22 +25,52 @@ erase and move make one when they are given filters.`,
 		Example: "  dlqctl ops ls --state running",
 	},
 		a.opsLsCommand(), a.opsShowCommand(), a.opsWatchCommand(),
-		steer("start", "Let a draft run", "Let a draft of --dry-run run, on the jobs that it selected.", (*client.Client).StartOperation),
-		steer("pause", "Pause a running operation", "Pause a running operation, within a second.", (*client.Client).PauseOperation),
-		steer("resume", "Let a paused or stopped operation go on", "Let a paused or stopped operation go on where it was.", (*client.Client).ResumeOperation),
-		steer("cancel", "End an operation", "End an operation, or drop a draft. What was changed stays changed.", (*client.Client).CancelOperation),
+		a.opsTurnCommand("start", "Let a draft run", "Let a draft of --dry-run run, on the jobs that it selected.", (*client.Client).StartOperation),
+		a.opsTurnCommand("pause", "Pause a running operation", "Pause a running operation, within a second.", (*client.Client).PauseOperation),
+		a.opsTurnCommand("resume", "Let a paused or stopped operation go on", "Let a paused or stopped operation go on where it was.", (*client.Client).ResumeOperation),
+		a.opsTurnCommand("cancel", "End an operation", "End an operation, or drop a draft. What was changed stays changed.", (*client.Client).CancelOperation),
 		a.opsAuditCommand(),
 	)
 }
 
-// operationNamed is the API, and the ID of an argument.
-func (a *app) operationNamed(arg string) (*client.Client, jobs.ID, error) {
+func (a *app) opsTurnCommand(verb, short, long string, turn operationCall) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " ID", Short: short, Long: long, Example: "  dlqctl ops " + verb + " op_01KB3F", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeOperations,
+		RunE: a.begin(func(ctx context.Context, args []string) error {
+			id, err := operationID(args[0])
+			if err != nil {
+				return err
+			}
+			op, err := a.operation(ctx, id, turn)
+			if err != nil {
+				return err
+			}
+			if err := a.showOperationLine(op); err != nil {
+				return err
+			}
+			if op.State == client.OperationRunning {
+				a.next("ops watch " + string(id))
+			}
+			return nil
+		}),
+	}
+}
+
+// operationID checks an ID before it goes anywhere.
+func operationID(arg string) (jobs.ID, error) {
 	id := jobs.ID(arg)
 	if id.Validate() != nil {
-		return nil, "", usagef("%q is not the ID of an operation", arg)
+		return "", usagef("%q is not the ID of an operation", arg)
 	}
-	c, err := a.client()
-	return c, id, err
+	return id, nil
+}
+
+// operationCall reads an operation, or brings it to another state.
+type operationCall = func(*client.Client, context.Context, jobs.ID) (client.Operation, error)
+
+func (a *app) operation(ctx context.Context, id jobs.ID, call operationCall) (client.Operation, error) {
+	return request(ctx, a, func(ctx context.Context, c *client.Client) (client.Operation, error) { return call(c, ctx, id) })
 }
 
 func (a *app) opsLsCommand() *cobra.Command {
@@ -141,11 +147,8 @@ func (a *app) showOperations(all []client.Operation, next string) error {
 			cell{strconv.Itoa(op.Counts.Done), plain}, cell{strconv.Itoa(op.Counts.Total), plain}, cell{number(op.Counts.Failed), red},
 			cell{op.Tenant, plain}, cell{op.By, plain}, cell{age(a.now().Sub(op.CreatedAt)), plain}, cell{op.Reason, dim})
 	}
-	if err := t.write(a.out, a.width, a.colour()); err != nil {
+	if err := a.page(t, next); err != nil {
 		return err
-	}
-	if next != "" {
-		a.note("\nThere are more: --all, or --limit %d.", 4*len(all))
 	}
 	a.next("ops show " + string(all[0].ID))
 	return nil
@@ -245,13 +248,11 @@ As TSV each line is a name and a value. -o json has everything.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOperations,
 		RunE: a.begin(func(ctx context.Context, args []string) error {
-			c, id, err := a.operationNamed(args[0])
+			id, err := operationID(args[0])
 			if err != nil {
 				return err
 			}
-			ctx, cancel := a.within(ctx)
-			defer cancel()
-			op, err := c.Operation(ctx, id)
+			op, err := a.operation(ctx, id, (*client.Client).Operation)
 			if err != nil {
 				return err
 			}
@@ -351,15 +352,15 @@ some were, and 5 when none could be.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOperations,
 		RunE: a.begin(func(ctx context.Context, args []string) error {
-			c, id, err := a.operationNamed(args[0])
+			id, err := operationID(args[0])
 			if err != nil {
 				return err
 			}
-			op, err := a.operation(ctx, c, client.Operation{ID: id})
+			op, err := a.operation(ctx, id, (*client.Client).Operation)
 			if err != nil {
 				return err
 			}
-			return a.toItsEnd(ctx, c, op)
+			return a.toItsEnd(ctx, op)
 		}),
 	}
 }

@@ -134,6 +134,22 @@ func (a *app) json(e envelope) error {
 	return err
 }
 
+// showDone says what was done to something with a name: the envelope as JSON,
+// result for other programs, and text for a person.
+func (a *app) showDone(e envelope, name, result, text string) error {
+	switch a.as() {
+	case asJSON:
+		return a.json(e)
+	case asName:
+		a.print("%s", name)
+	case asTSV:
+		a.tsv(name, result)
+	case asTable, byTerminal:
+		a.print("%s %s  %s", a.paint(green, "✓"), a.paint(bold, name), a.paint(green, text))
+	}
+	return nil
+}
+
 // next suggests commands to a person at a terminal. A server that was given as
 // a flag is needed there again.
 func (a *app) next(commands ...string) {

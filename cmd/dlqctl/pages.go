@@ -84,6 +84,18 @@ func gather[T any](
 	return all, next, nil
 }
 
+// page writes a table for a person, who is told when next says that the list
+// goes on.
+func (a *app) page(t table, next string) error {
+	if err := t.write(a.out, a.width, a.colour()); err != nil {
+		return err
+	}
+	if next != "" {
+		a.note("\nThere are more: --all, or --limit %d.", 4*len(t.rows))
+	}
+	return nil
+}
+
 // readPage reads one page and distrusts it.
 func readPage[T any](
 	ctx context.Context, a *app, asked client.Page, read func(context.Context, client.Page) ([]T, string, error),

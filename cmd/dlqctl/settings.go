@@ -80,6 +80,17 @@ func (a *app) within(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithTimeout(ctx, a.timeout)
 }
 
+// request asks the server once.
+func request[T any](ctx context.Context, a *app, ask func(context.Context, *client.Client) (T, error)) (answer T, err error) {
+	c, err := a.client()
+	if err != nil {
+		return answer, err
+	}
+	ctx, cancel := a.within(ctx)
+	defer cancel()
+	return ask(ctx, c)
+}
+
 // environmentTopic is a page of help.
 func environmentTopic() *cobra.Command {
 	return &cobra.Command{Use: "environment", Short: "Which server and which key", Long: `  SLUICE_SERVER        the server's URL; --server overrides it

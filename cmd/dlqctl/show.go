@@ -59,13 +59,7 @@ func (a *app) deadLetter(ctx context.Context, arg string) (client.DeadLetter, er
 	if err != nil {
 		return client.DeadLetter{}, err
 	}
-	c, err := a.client()
-	if err != nil {
-		return client.DeadLetter{}, err
-	}
-	ctx, cancel := a.within(ctx)
-	defer cancel()
-	return c.DeadLetter(ctx, id)
+	return request(ctx, a, func(ctx context.Context, c *client.Client) (client.DeadLetter, error) { return c.DeadLetter(ctx, id) })
 }
 
 // jobID checks an ID before it goes anywhere.

@@ -31,12 +31,12 @@ be an operator's.`,
 	)
 }
 
-// tenantNamed is the API, for a name that can be a tenant's.
-func (a *app) tenantNamed(name string) (*client.Client, error) {
+// checkTenant checks a name before it goes anywhere.
+func checkTenant(name string) error {
 	if jobs.ID(name).Validate() != nil {
-		return nil, usagef("%q is not the name of a tenant", name)
+		return usagef("%q is not the name of a tenant", name)
 	}
-	return a.client()
+	return nil
 }
 
 func (a *app) tenantsLsCommand() *cobra.Command {
@@ -98,13 +98,7 @@ func (a *app) showTenants(all []client.Tenant, next string) error {
 			cell{strings.Join(x.Lanes, ","), plain}, cell{perSecond(x.RequestsPerSecond), plain}, cell{bytesPerSecond(x.BytesPerSecond), plain},
 			cell{dollars(x.CostPerDay), plain}, cell{pauseText(x.Pause, a.now()), yellow})
 	}
-	if err := t.write(a.out, a.width, a.colour()); err != nil {
-		return err
-	}
-	if next != "" {
-		a.note("\nThere are more: --all, or --limit %d.", 4*len(all))
-	}
-	return nil
+	return a.page(t, next)
 }
 
 // tenantLine writes a tenant as a line for programs.
@@ -209,13 +203,10 @@ func (a *app) tenantsShowCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeTenants,
 		RunE: a.begin(func(ctx context.Context, args []string) error {
-			c, err := a.tenantNamed(args[0])
-			if err != nil {
+			if err := checkTenant(args[0]); err != nil {
 				return err
 			}
-			ctx, cancel := a.within(ctx)
-			defer cancel()
-			t, err := c.Tenant(ctx, args[0])
+			t, err := request(ctx, a, func(ctx context.Context, c *client.Client) (client.Tenant, error) { return c.Tenant(ctx, args[0]) })
 			if err != nil {
 				return err
 			}

@@ -37,29 +37,9 @@ func (f *limitFlags) register(cmd *cobra.Command) {
 
 // limits are those that were given.
 func (f *limitFlags) limits(flags *pflag.FlagSet) (l client.TenantLimits, err error) {
-	for _, n := range []struct {
-		flag string
-		from int
-		into **int
-	}{
-		{"weight", f.weight, &l.Weight}, {"max-running", f.running, &l.MaxRunning},
-		{"max-queued", f.queued, &l.MaxQueued}, {"requests-burst", f.requestsBurst, &l.RequestsBurst},
-	} {
-		if flags.Changed(n.flag) {
-			*n.into = &n.from
-		}
-	}
-	for _, n := range []struct {
-		flag, from string
-		into       **int64
-	}{{"bytes", f.bytes, &l.BytesPerSecond}, {"bytes-burst", f.bytesBurst, &l.BytesBurst}} {
-		if flags.Changed(n.flag) {
-			bytes, ok := bytesOf(n.from)
-			if !ok {
-				return l, usagef("--%s takes bytes such as 65536, 512KiB or 10MiB", n.flag)
-			}
-			*n.into = &bytes
-		}
+	f.counts(flags, &l)
+	if err := f.sizes(flags, &l); err != nil {
+		return l, err
 	}
 	if flags.Changed("requests") {
 		rate, err := requestsOf(f.requests)
@@ -87,6 +67,39 @@ func (f *limitFlags) limits(flags *pflag.FlagSet) (l client.TenantLimits, err er
 		}
 	}
 	return l, nil
+}
+
+// counts sets the limits that are whole numbers.
+func (f *limitFlags) counts(flags *pflag.FlagSet, l *client.TenantLimits) {
+	for _, n := range []struct {
+		flag string
+		from int
+		into **int
+	}{
+		{"weight", f.weight, &l.Weight}, {"max-running", f.running, &l.MaxRunning},
+		{"max-queued", f.queued, &l.MaxQueued}, {"requests-burst", f.requestsBurst, &l.RequestsBurst},
+	} {
+		if flags.Changed(n.flag) {
+			*n.into = &n.from
+		}
+	}
+}
+
+// sizes sets the limits in bytes.
+func (f *limitFlags) sizes(flags *pflag.FlagSet, l *client.TenantLimits) error {
+	for _, n := range []struct {
+		flag, from string
+		into       **int64
+	}{{"bytes", f.bytes, &l.BytesPerSecond}, {"bytes-burst", f.bytesBurst, &l.BytesBurst}} {
+		if flags.Changed(n.flag) {
+			bytes, ok := bytesOf(n.from)
+			if !ok {
+				return usagef("--%s takes bytes such as 65536, 512KiB or 10MiB", n.flag)
+			}
+			*n.into = &bytes
+		}
+	}
+	return nil
 }
 
 // requestsOf reads a rate of submissions, where 0 is none.
@@ -159,13 +172,10 @@ With --create the tenant is made; then it must not be there yet.
 func (a *app) onTenant(
 	ctx context.Context, name string, change func(context.Context, *client.Client) (client.Tenant, error), done string,
 ) error {
-	c, err := a.tenantNamed(name)
-	if err != nil {
+	if err := checkTenant(name); err != nil {
 		return err
 	}
-	ctx, cancel := a.within(ctx)
-	defer cancel()
-	t, err := change(ctx, c)
+	t, err := request(ctx, a, change)
 	if err != nil {
 		return err
 	}
@@ -183,7 +193,7 @@ func (a *app) onTenant(
 
 func (a *app) tenantsPauseCommand() *cobra.Command {
 	var o client.PauseOptions
-	var span, until string
+	var end endFlags
 	cmd := &cobra.Command{
 		Use:   "pause NAME",
 		Short: "Keep a tenant's jobs from starting",
@@ -195,14 +205,11 @@ otherwise.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeTenants,
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&span, "for", "", "end it after this `span`, such as 30m, 2h or 1d")
-	flags.StringVar(&until, "until", "", "end it at this `time`, such as 2026-11-22T18:00:00Z")
-	flags.BoolVar(&o.RefuseIntake, "refuse-intake", false, "refuse new jobs, too")
-	flags.StringVar(&o.Reason, "reason", "", "why, for people")
-	cmd.MarkFlagsMutuallyExclusive("for", "until")
+	end.register(cmd)
+	cmd.Flags().BoolVar(&o.RefuseIntake, "refuse-intake", false, "refuse new jobs, too")
+	cmd.Flags().StringVar(&o.Reason, "reason", "", "why, for people")
 	cmd.RunE = a.begin(func(ctx context.Context, args []string) (err error) {
-		if o.For, o.Until, err = ending(span, until); err != nil {
+		if o.For, o.Until, err = end.ending(); err != nil {
 			return err
 		}
 		return a.onTenant(ctx, args[0], func(ctx context.Context, c *client.Client) (client.Tenant, error) {
@@ -239,7 +246,10 @@ have no limits from then on. A person is asked.`,
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.RunE = a.begin(func(ctx context.Context, args []string) error {
-		c, err := a.tenantNamed(args[0])
+		if err := checkTenant(args[0]); err != nil {
+			return err
+		}
+		c, err := a.client()
 		if err != nil {
 			return err
 		}
@@ -253,17 +263,8 @@ have no limits from then on. A person is asked.`,
 		if err := c.DeleteTenant(ctx, args[0]); err != nil {
 			return err
 		}
-		switch a.as() {
-		case asJSON:
-			return a.json(envelope{Kind: "TenantRemoved", Data: map[string]string{"name": args[0]}})
-		case asName:
-			a.print("%s", args[0])
-		case asTSV:
-			a.tsv(args[0], "removed")
-		case asTable, byTerminal:
-			a.print("%s %s  %s", a.paint(green, "✓"), a.paint(bold, args[0]), a.paint(green, "removed"))
-		}
-		return nil
+		e := envelope{Kind: "TenantRemoved", Data: map[string]string{"name": args[0]}}
+		return a.showDone(e, args[0], "removed", "removed")
 	})
 	return cmd
 }

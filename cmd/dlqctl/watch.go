@@ -22,8 +22,8 @@ const (
 
 // toItsEnd watches an operation until it ends or stands still, and shows what
 // became of it.
-func (a *app) toItsEnd(ctx context.Context, c *client.Client, op client.Operation) error {
-	op, err := a.follow(ctx, c, op)
+func (a *app) toItsEnd(ctx context.Context, op client.Operation) error {
+	op, err := a.follow(ctx, op)
 	if ctx.Err() != nil && !settled(op) {
 		a.say("The operation goes on. Watch it with dlqctl ops watch %s, or end it with dlqctl ops cancel %s.", string(op.ID), string(op.ID))
 		return ctx.Err()
@@ -43,7 +43,7 @@ func settled(op client.Operation) bool {
 }
 
 // follow reads an operation again and again until it stands still.
-func (a *app) follow(ctx context.Context, c *client.Client, op client.Operation) (client.Operation, error) {
+func (a *app) follow(ctx context.Context, op client.Operation) (client.Operation, error) {
 	p := &progress{app: a, began: a.now(), told: a.now(), from: op.Counts.Done}
 	defer p.clear()
 	heard := time.Now()
@@ -56,7 +56,7 @@ func (a *app) follow(ctx context.Context, c *client.Client, op client.Operation)
 			return op, ctx.Err()
 		case <-timer.C:
 		}
-		now, err := a.operation(ctx, c, op)
+		now, err := a.operation(ctx, op.ID, (*client.Client).Operation)
 		switch {
 		case err == nil:
 			op, heard = now, time.Now()
@@ -67,12 +67,6 @@ func (a *app) follow(ctx context.Context, c *client.Client, op client.Operation)
 		}
 	}
 	return op, nil
-}
-
-func (a *app) operation(ctx context.Context, c *client.Client, op client.Operation) (client.Operation, error) {
-	ctx, cancel := a.within(ctx)
-	defer cancel()
-	return c.Operation(ctx, op.ID)
 }
 
 // passing reports whether an error may be gone at the next try.
