@@ -22,6 +22,28 @@ func program(t *testing.T, url string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// interrupted runs a program and interrupts it once it is as far as wanted. One
+// that ends before is not waited for: its code tells.
+func interrupted(t *testing.T, cmd *exec.Cmd, reached <-chan struct{}) (code int, out, messages string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-reached:
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	case <-ended:
+	}
+	return cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
+}
+
 // TestAnInterruptEndsABulkAndSaysWhatWasDone interrupts while the server holds
 // the second answer back.
 func TestAnInterruptEndsABulkAndSaysWhatWasDone(t *testing.T) {
@@ -37,20 +59,10 @@ func TestAnInterruptEndsABulkAndSaysWhatWasDone(t *testing.T) {
 		_, _ = io.WriteString(w, `{"id":"job_1","state":"cancelled"}`)
 	}))
 	t.Cleanup(srv.Close)
-	cmd := program(t, srv.URL, "cancel", "job_1", "job_2", "job_3", "-y")
-	var out, messages bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &messages
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-second
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // the code tells
+	code, out, messages := interrupted(t, program(t, srv.URL, "cancel", "job_1", "job_2", "job_3", "-y"), second)
 	want := "job_1\tcancelled\t\njob_2\tno_answer\tit may have been done or not\njob_3\tnot_tried\t\n"
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || out.String() != want || !strings.Contains(messages.String(), "dlqctl: interrupted\n") {
-		t.Errorf("code %d\n%s%s", code, out.String(), messages.String())
+	if code != exitInterrupted || out != want || !strings.Contains(messages, "dlqctl: interrupted\n") {
+		t.Errorf("code %d\n%s%s", code, out, messages)
 	}
 }
 
@@ -109,19 +121,9 @@ func TestAnInterruptLeavesAnOperationRunning(t *testing.T) {
 		_, _ = io.WriteString(w, `{"id":"op_1","state":"running","action":"requeue","selection":{"matched":9,"selected":9},"counts":{"total":9}}`)
 	}))
 	t.Cleanup(srv.Close)
-	cmd := program(t, srv.URL, "requeue", "--class", "rate", "-y")
-	var out, messages bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &messages
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-watched
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // the code tells
-	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(messages.String(), "Watch it with dlqctl ops watch op_1") {
-		t.Errorf("code %d\n%s%s", code, out.String(), messages.String())
+	code, out, messages := interrupted(t, program(t, srv.URL, "requeue", "--class", "rate", "-y"), watched)
+	if code != exitInterrupted || !strings.Contains(messages, "Watch it with dlqctl ops watch op_1") {
+		t.Errorf("code %d\n%s%s", code, out, messages)
 	}
 	srv.Close()
 	if want := []string{"/v1/operations", "/v1/operations/op_1/start"}; !slices.Equal(others, want) {

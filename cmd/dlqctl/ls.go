@@ -16,7 +16,6 @@ import (
 
 func (a *app) lsCommand() *cobra.Command {
 	f := filterFlags{allowed: jobs.States(), usual: needing()}
-	var p pageFlags
 	cmd := &cobra.Command{
 		Use:     "ls",
 		Aliases: []string{"list"},
@@ -40,16 +39,23 @@ of the last change), and a sentence. There is no header.`,
   dlqctl ls --all -o json | jq '.data[].failure.class'`,
 		Args: cobra.NoArgs,
 	}
-	f.register(a, cmd)
+	a.lists(cmd, jobView(), &f)
+	return cmd
+}
+
+// lists gives a command the flags of a list of jobs, but for those filters that
+// make no sense for it, and the work of listing them.
+func (a *app) lists(cmd *cobra.Command, v view, f *filterFlags, without ...string) {
+	var p pageFlags
+	f.register(a, cmd, without...)
 	p.register(cmd, "jobs")
 	cmd.RunE = a.begin(func(ctx context.Context, _ []string) error {
 		filter, err := f.filter(a.now())
 		if err != nil {
 			return err
 		}
-		return a.list(ctx, jobView(), filter, &p, f.given(cmd.Flags()))
+		return a.list(ctx, v, filter, &p, f.given(cmd.Flags()))
 	})
-	return cmd
 }
 
 // view is how a list shows its jobs.

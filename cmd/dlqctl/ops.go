@@ -38,11 +38,7 @@ func (a *app) opsTurnCommand(verb, short, long string, turn operationCall) *cobr
 		Use: verb + " ID", Short: short, Long: long, Example: "  dlqctl ops " + verb + " op_01KB3F", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOperations,
 		RunE: a.begin(func(ctx context.Context, args []string) error {
-			id, err := operationID(args[0])
-			if err != nil {
-				return err
-			}
-			op, err := a.operation(ctx, id, turn)
+			op, err := a.operationNamed(ctx, args[0], turn)
 			if err != nil {
 				return err
 			}
@@ -50,7 +46,7 @@ func (a *app) opsTurnCommand(verb, short, long string, turn operationCall) *cobr
 				return err
 			}
 			if op.State == client.OperationRunning {
-				a.next("ops watch " + string(id))
+				a.next("ops watch " + args[0])
 			}
 			return nil
 		}),
@@ -69,6 +65,16 @@ func operationID(arg string) (jobs.ID, error) {
 // operationCall reads an operation, or brings it to another state.
 type operationCall = func(*client.Client, context.Context, jobs.ID) (client.Operation, error)
 
+// operationNamed makes the call for the ID of an argument.
+func (a *app) operationNamed(ctx context.Context, arg string, call operationCall) (client.Operation, error) {
+	id, err := operationID(arg)
+	if err != nil {
+		return client.Operation{}, err
+	}
+	return a.operation(ctx, id, call)
+}
+
+// operation makes the call, within --timeout.
 func (a *app) operation(ctx context.Context, id jobs.ID, call operationCall) (client.Operation, error) {
 	return request(ctx, a, func(ctx context.Context, c *client.Client) (client.Operation, error) { return call(c, ctx, id) })
 }
@@ -248,11 +254,7 @@ As TSV each line is a name and a value. -o json has everything.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOperations,
 		RunE: a.begin(func(ctx context.Context, args []string) error {
-			id, err := operationID(args[0])
-			if err != nil {
-				return err
-			}
-			op, err := a.operation(ctx, id, (*client.Client).Operation)
+			op, err := a.operationNamed(ctx, args[0], (*client.Client).Operation)
 			if err != nil {
 				return err
 			}
@@ -352,11 +354,7 @@ some were, and 5 when none could be.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOperations,
 		RunE: a.begin(func(ctx context.Context, args []string) error {
-			id, err := operationID(args[0])
-			if err != nil {
-				return err
-			}
-			op, err := a.operation(ctx, id, (*client.Client).Operation)
+			op, err := a.operationNamed(ctx, args[0], (*client.Client).Operation)
 			if err != nil {
 				return err
 			}

@@ -29,7 +29,6 @@ machines. The claim ends by itself; what was saved as a draft stays.`,
 func (a *app) reviewLsCommand() *cobra.Command {
 	review := []jobs.State{jobs.InReview}
 	f := filterFlags{allowed: review, usual: review}
-	var p pageFlags
 	cmd := &cobra.Command{
 		Use:     "ls",
 		Aliases: []string{"list"},
@@ -42,15 +41,7 @@ is one.`,
 		Example: "  dlqctl review ls --tenant acme --schema invoice@1",
 		Args:    cobra.NoArgs,
 	}
-	f.register(a, cmd, "state", "class", "provider")
-	p.register(cmd, "jobs")
-	cmd.RunE = a.begin(func(ctx context.Context, _ []string) error {
-		filter, err := f.filter(a.now())
-		if err != nil {
-			return err
-		}
-		return a.list(ctx, reviewView(), filter, &p, f.given(cmd.Flags()))
-	})
+	a.lists(cmd, reviewView(), &f, "state", "class", "provider")
 	return cmd
 }
 
