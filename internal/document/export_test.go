@@ -52,3 +52,10 @@ func LoadEngine(dir string, wasm []byte) error {
 	}
 	return err
 }
+
+// Spawn is the life of a spawner that starts nothing, on this goroutine.
+func Spawn() {
+	s := newSpawner()
+	close(s.requests)
+	s.run()
+}

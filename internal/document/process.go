@@ -37,7 +37,10 @@ func newSpawner() spawner {
 }
 
 func (s *spawner) run() {
-	runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+	// The thread is given back when all children are gone, and does not end: it
+	// may have started processes of others before.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for cmd := range s.requests {
 		s.results <- cmd.Start()
 	}
