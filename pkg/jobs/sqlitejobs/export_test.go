@@ -279,3 +279,9 @@ const rawSpec = `{"spec":{"schema":"invoice@1"},"document":{"sha256":"0000000000
 
 // Close closes the database.
 func (r *Raw) Close() error { return r.d.close() }
+
+// ScanSeqs is scanSeqs for tests.
+const ScanSeqs = scanSeqs
+
+// Portions is portions for tests.
+func Portions(runs [][2]int64) [][][2]int64 { return portions(runs) }

@@ -155,29 +155,23 @@ func (f *filler) paid(l *loan) (map[int]payment, error) {
 // fresh reads the jobs that wait and were never touched. Neighbours are read
 // in one go.
 func (f *filler) fresh() error {
-	s, err := f.w.db.prepare("SELECT num, lane, tenant, accepted, deadline, cost FROM jobs WHERE num BETWEEN ?1 AND ?2", 6)
+	f.m.deadlines = slices.Grow(f.m.deadlines, f.m.live.n)
+	untouched := func(seq int64) bool {
+		_, ok := f.other[seq]
+		return !ok && f.m.live.has(seq)
+	}
+	found := 0
+	err := scan(f.w.e.dir.database(), f.runs(), untouched, func(rows []waiting) {
+		found += len(rows)
+		for _, r := range rows {
+			f.m.deadlines = append(f.m.deadlines, due{r.deadline, r.seq})
+			f.m.sched.Enqueue(r.lane, f.w.e.tenants.name(r.tenant), priority.Entry{
+				Seq: r.seq, Enqueued: r.accepted, Cost: cost(time.Duration(r.cost) * time.Millisecond),
+			})
+		}
+	})
 	if err != nil {
 		return err
-	}
-	defer s.drop()
-	f.m.deadlines = slices.Grow(f.m.deadlines, f.m.live.n)
-	found := 0
-	for _, run := range f.runs() {
-		err := s.each(context.Background(), func(v []driver.Value) error {
-			seq := integer(v[0])
-			if _, ok := f.other[seq]; ok || !f.m.live.has(seq) {
-				return nil
-			}
-			found++
-			f.m.deadlines = append(f.m.deadlines, due{integer(v[4]), seq})
-			f.m.sched.Enqueue(jobs.Lane(integer(v[1])), f.w.e.tenants.name(integer(v[2])), priority.Entry{
-				Seq: seq, Enqueued: integer(v[3]), Cost: cost(time.Duration(integer(v[5])) * time.Millisecond),
-			})
-			return nil
-		}, run[0], run[1])
-		if err != nil {
-			return err
-		}
 	}
 	if want := f.m.live.n - len(f.other); found != want {
 		return fmt.Errorf("%d jobs wait for their first loan, and %d of them are there", want, found)
