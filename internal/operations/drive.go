@@ -122,7 +122,7 @@ func (d *drive) left() bool { return d.op.Progress.Total() < d.op.Selection.Sele
 // time. It is errLost unless the operation is ours to drive at some moment
 // within the call.
 func (d *drive) look(ctx context.Context) error {
-	for {
+	for moved := false; ; {
 		op, err := d.read(ctx, d.id)
 		if err != nil {
 			return err
@@ -130,8 +130,7 @@ func (d *drive) look(ctx context.Context) error {
 		if op.Lease.Token != d.token {
 			return errLost
 		}
-		moved := op.Chunk != d.op.Chunk
-		if !moved {
+		if moved = moved || op.Chunk != d.op.Chunk; !moved {
 			op.Partial, op.Progress = d.op.Partial, d.op.Progress // we know better
 		}
 		if d.op = op; op.State != Running {
