@@ -61,7 +61,7 @@ const forOperators = "For operators' keys."
 func operators[B any](handle func(context.Context, *call) (*reply[B], error)) func(context.Context, *call) (*reply[B], error) {
 	return func(ctx context.Context, c *call) (*reply[B], error) {
 		if !c.Operator {
-			return nil, problem(CodeOperatorOnly, "Tenants are managed with an operator's key.")
+			return nil, problem(CodeOperatorOnly, "Only operators' keys may do this.")
 		}
 		return handle(ctx, c)
 	}
