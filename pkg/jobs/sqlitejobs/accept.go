@@ -12,7 +12,7 @@ import (
 type intake struct {
 	sub     jobs.Submission
 	spec    string
-	decoded *spec  // what spec says, for the loan
+	decoded *spec  // what spec says, for the loan; nil when that is too large to keep
 	file    string // of a large document, written before
 	// The answer. made is the job's row, which nobody changes any more, and of
 	// it only the job when it is new.
@@ -61,7 +61,7 @@ func (e *Engine) prepare(ctx context.Context, subs []jobs.Submission) (ins []int
 		if in.spec, err = encode(of); err != nil {
 			return ins, 0, fmt.Errorf("submission %d: %w", i, err)
 		}
-		in.decoded = of.clone()
+		in.decoded = forFresh(of, in.spec)
 		size += len(in.spec)
 		if len(s.Body) <= e.cfg.BlobThreshold {
 			size += len(s.Body)

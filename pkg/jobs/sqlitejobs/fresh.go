@@ -29,9 +29,17 @@ const (
 
 func newFresh() *fresh { return &fresh{rows: make(map[int64]*freshRow)} }
 
-// keep takes in the row of a job that was accepted.
-func (f *fresh) keep(r *row, s *spec, text string) {
+// forFresh is a spec to keep, with its text; nil when it is too large.
+func forFresh(s spec, text string) *spec {
 	if len(text) > freshSpec {
+		return nil
+	}
+	return s.clone()
+}
+
+// keep takes in the row of a job that was accepted; s is from forFresh.
+func (f *fresh) keep(r *row, s *spec, text string) {
+	if s == nil {
 		return
 	}
 	kept := &freshRow{row: *r, spec: s}
