@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -24,8 +25,12 @@ const (
 )
 
 // judge answers the command that carries the order out on a job, or why it does
-// not fit.
+// not fit. A job that has left the states of the filter is not what was shown,
+// even where the action would fit its new state.
 func (o Order) judge(j jobs.Job, now time.Time) (kind jobs.CommandKind, why string) {
+	if !slices.Contains(o.Filter.States, j.State) {
+		return "", string(j.State)
+	}
 	claimed := j.Review != nil && j.Review.ClaimedBy != "" && now.Before(j.Review.ClaimedUntil)
 	switch o.Action {
 	case Requeue:
