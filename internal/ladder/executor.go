@@ -116,7 +116,7 @@ func (e *Executor) Process(ctx context.Context, loan jobs.Loan, lease worker.Hol
 			return r.interrupted(err)
 		}
 	}
-	return jobs.Outcome{}, fmt.Errorf("the ladder took more than %d steps", maxSteps)
+	return r.interrupted(fmt.Errorf("the ladder took more than %d steps", maxSteps))
 }
 
 // interrupted saves what the ledger knows before the job is given back. A row

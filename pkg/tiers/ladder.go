@@ -183,10 +183,26 @@ func (l *ladder) repair(tier int, rows []jobs.Attempt, rule Rule) (Step, bool) {
 	if ask, free := l.ask(repair, last.N, rule.Cost); !free {
 		return ask, true
 	}
+	if busy := l.busy(last); busy.After(l.in.Now) {
+		return Step{Kind: StepWait, Tier: tier, Until: earlier(busy, l.in.Now.Add(l.policy.MaxSleep)), Why: WhyBusy}, true
+	}
 	return repair, true
 }
 
-// noRepair says why a repair cannot be made now; empty when it can.
+// busy is until when our own limits leave no room for a repair on the route of
+// a. Such a wait keeps its slot however long it is, for a park would lose the
+// answer that the repair mends.
+func (l *ladder) busy(a jobs.Attempt) time.Time {
+	for _, r := range l.in.Routes {
+		if r.Tier == a.Tier && onRoute(a, r) {
+			return r.BusyUntil
+		}
+	}
+	return time.Time{}
+}
+
+// noRepair says why a repair cannot be made now; empty when it can. It waits
+// for room on its route no longer than a call may take.
 func (l *ladder) noRepair(tier int, last jobs.Attempt) string {
 	switch {
 	case l.spent(), l.spentMicro(l.estimate(last).CostMicroUSD):
@@ -202,6 +218,10 @@ func (l *ladder) noRepair(tier int, last jobs.Attempt) string {
 		if onRoute(last, r) && r.open().After(l.in.Now) && !r.onlyBusy(l.in.Now) {
 			return l.blocker(r, nil)
 		}
+	}
+	patience := last.EndedAt.Add(l.policy.model(tier).Timeout[l.lane])
+	if l.busy(last).After(earlier(l.latest(tier), patience)) {
+		return WhyBusy
 	}
 	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sluicehq/sluice/pkg/jobs"
 	"github.com/sluicehq/sluice/pkg/tiers"
 )
@@ -21,6 +23,34 @@ func TestAGateThatClosedDuringTheCallForbidsTheRepair(t *testing.T) {
 	w.gates.Close(tiers.Gate{Name: "acme", Until: epoch().Add(time.Minute), Reason: tiers.ClassRate}, epoch())
 	if got := tiers.Next(w.input()); got.Kind != tiers.StepSkip || got.Why != tiers.WhyGated {
 		t.Errorf("step %q, want a skip because of the gate", got)
+	}
+}
+
+func TestARepairWaitsInItsSlotForRoomAndNoLongerThanACall(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.job.DeadlineAt = epoch().Add(time.Hour)
+	w.ledger = []jobs.Attempt{{
+		N: 1, Tier: 1, Kind: jobs.CallAttempt, Provider: "acme", Model: "large", EndedAt: epoch(),
+		Outcome: jobs.AttemptError, Class: tiers.ClassBadJSON,
+	}}
+	w.hand, w.grant = tiers.Hand{N: 1}, tiers.Grant{After: 1, Given: true}
+	tests := []struct {
+		busy time.Duration
+		want tiers.Step
+	}{
+		{300 * time.Millisecond, tiers.Step{Kind: tiers.StepWait, Tier: 1, Until: epoch().Add(300 * time.Millisecond), Why: tiers.WhyBusy}},
+		{20 * time.Second, tiers.Step{Kind: tiers.StepWait, Tier: 1, Until: epoch().Add(time.Second), Why: tiers.WhyBusy}},
+		{2*time.Minute + time.Second, tiers.Step{Kind: tiers.StepSkip, Tier: 1, Why: tiers.WhyBusy}},
+	}
+	for _, tt := range tests {
+		in := w.input()
+		for i := range in.Routes {
+			in.Routes[i].BusyUntil = epoch().Add(tt.busy)
+		}
+		if diff := cmp.Diff(tt.want, tiers.Next(in)); diff != "" {
+			t.Errorf("busy for %v (-want +got):\n%s", tt.busy, diff)
+		}
 	}
 }
 
