@@ -294,6 +294,41 @@ func TestWhenNobodySweptForLongLeasesGetAnotherPeriod(t *testing.T) {
 	}
 }
 
+// A holder with long leases gives signs of life as seldom as they are long, so
+// the default period would not last until the next one.
+func TestALongLeaseGetsAPeriodOfItsOwnLength(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	clock := jobstest.NewClock()
+	e := open(t, r, func(c *asynqjobs.Config) { c.Clock = clock.Now })
+	s := numbered(1)
+	s.DeadlineAt = clock.Now().Add(24 * time.Hour)
+	accept(t, e, s)
+	const long = 10 * time.Minute
+	loans, err := e.Lend(t.Context(), jobs.LendRequest{Worker: "w", Max: 1, Slots: 1, Lease: long})
+	if err != nil || len(loans) != 1 {
+		t.Fatalf("%d loans, %v", len(loans), err)
+	}
+	reaped := func(after time.Duration, want int) {
+		t.Helper()
+		clock.Advance(after)
+		if swept, err := e.Sweep(t.Context()); err != nil || swept.Reaped != want {
+			t.Errorf("%+v, %v; want %d reaped", swept, err, want)
+		}
+	}
+	restart(t, r)
+	eventually(t, func() error { _, err := e.Sweep(t.Context()); return err })
+	reaped(long-time.Millisecond, 0)
+	// As if all processes had stood still for a minute.
+	past := time.Now().Add(-time.Minute).UnixMilli()
+	if err := dial(t, r).Set(t.Context(), "{sluice}:swept", past, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	reaped(time.Hour, 0)
+	reaped(long-time.Millisecond, 0)
+	reaped(time.Millisecond, 1)
+}
+
 func TestWhileTheServerIsAwayCallsSayUnavailable(t *testing.T) {
 	t.Parallel()
 	r := redistest.Start(t, redistest.Settings{})

@@ -176,9 +176,15 @@ local function fleet(now, forget)
   return slots, workers
 end
 
--- grant gives every lease another period from now and returns how many.
-local function grant(now, period)
+-- grant gives every lease another period from now and returns how many. The
+-- period is the one it was lent for, at least the given one: a holder gives a
+-- sign of life once in so long.
+local function grant(now, least)
   local all = redis.call('ZRANGE', P .. 'lease', 0, -1)
-  for _, m in ipairs(all) do redis.call('ZADD', P .. 'lease', 'XX', now + period, m) end
+  for _, m in ipairs(all) do
+    local v = redis.call('HMGET', job_key(string.sub(m, 18)), 'b', 'u')
+    local lent = (tonumber(v[2]) or 0) - (tonumber(v[1]) or 0)
+    redis.call('ZADD', P .. 'lease', 'XX', now + math.max(least, lent), m)
+  end
   return #all
 end
