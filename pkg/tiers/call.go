@@ -50,10 +50,7 @@ func (l *ladder) last(tier int, r Route) time.Time {
 func (l *ladder) start(tier int, route Route, rows []jobs.Attempt) Step {
 	call := Step{
 		Kind: StepCall, Tier: tier, Provider: route.Provider, Model: route.Model,
-		Timeout: l.timeout(tier), Retry: len(rows) > 0, RaiseTokens: wasTruncated(rows), Reserve: route.Estimate,
-	}
-	if call.RaiseTokens {
-		call.Reserve = call.Reserve.Add(route.Estimate) // twice the room: at most twice the price
+		Timeout: l.timeout(tier), Retry: len(rows) > 0, RaiseTokens: wasTruncated(rows), Reserve: raised(route.Estimate, rows),
 	}
 	if step, granted := l.granted(call, route, rows); !granted {
 		return step
@@ -137,7 +134,7 @@ func (l *ladder) await(tier int, route Route, ready time.Time, rows []jobs.Attem
 		return wait
 	}
 	if !ready.After(until) { // the call will follow: ask before sleeping for it
-		call := Step{Tier: tier, Provider: route.Provider, Model: route.Model, Reserve: route.Estimate}
+		call := Step{Tier: tier, Provider: route.Provider, Model: route.Model, Reserve: raised(route.Estimate, rows)}
 		if step, granted := l.granted(call, route, rows); !granted {
 			return step
 		}

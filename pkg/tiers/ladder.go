@@ -170,7 +170,7 @@ func (l *ladder) repair(tier int, rows []jobs.Attempt, rule Rule) (Step, bool) {
 			return Step{}, false
 		}
 	}
-	if why := l.noRepair(tier, last); why != "" {
+	if why := l.noRepair(tier, rows); why != "" {
 		if l.standsWithout(rows) {
 			return Step{}, false
 		}
@@ -178,7 +178,7 @@ func (l *ladder) repair(tier int, rows []jobs.Attempt, rule Rule) (Step, bool) {
 	}
 	repair := Step{
 		Kind: StepRepair, Tier: tier, Provider: last.Provider, Model: last.Model,
-		Timeout: l.timeout(tier), N: last.N, Retry: true, Reserve: l.estimate(last),
+		Timeout: l.timeout(tier), N: last.N, Retry: true, Reserve: l.estimate(last, rows),
 	}
 	if ask, free := l.ask(repair, last.N, rule.Cost); !free {
 		return ask, true
@@ -203,9 +203,10 @@ func (l *ladder) busy(a jobs.Attempt) time.Time {
 
 // noRepair says why a repair cannot be made now; empty when it can. It waits
 // for room on its route no longer than a call may take.
-func (l *ladder) noRepair(tier int, last jobs.Attempt) string {
+func (l *ladder) noRepair(tier int, rows []jobs.Attempt) string {
+	last := rows[len(rows)-1]
 	switch {
-	case l.spent(), l.spentMicro(l.estimate(last).CostMicroUSD):
+	case l.spent(), l.spentMicro(l.estimate(last, rows).CostMicroUSD):
 		return WhyCost
 	case l.in.NoMoney:
 		return WhyTenantCost
@@ -267,10 +268,6 @@ func (l *ladder) timeout(tier int) time.Duration {
 // spent reports whether the job has used up its money.
 func (l *ladder) spent() bool { return l.spentMicro(1) }
 
-// tooDear reports whether a call on the route may cost more than the job has
-// left.
-func (l *ladder) tooDear(r Route) bool { return l.spentMicro(r.Estimate.CostMicroUSD) }
-
 // spentMicro reports whether the job has less than micro left of its money.
 // Calls that may have been billed count with all that was reserved for them.
 func (l *ladder) spentMicro(micro int64) bool {
@@ -278,14 +275,15 @@ func (l *ladder) spentMicro(micro int64) bool {
 	return limit != 0 && Usage(l.in.Ledger).CostMicroUSD > limit-micro
 }
 
-// estimate is the most that a repair on the route of a may use up.
-func (l *ladder) estimate(a jobs.Attempt) jobs.Usage {
+// estimate is the most that a repair on the route of a may use up, after the
+// rows of its tier.
+func (l *ladder) estimate(a jobs.Attempt, rows []jobs.Attempt) jobs.Usage {
 	for _, r := range l.in.Routes {
 		if r.Tier == a.Tier && onRoute(a, r) {
 			if r.Repair != (jobs.Usage{}) {
-				return r.Repair
+				return raised(r.Repair, rows)
 			}
-			return r.Estimate
+			return raised(r.Estimate, rows)
 		}
 	}
 	return jobs.Usage{}

@@ -54,6 +54,40 @@ func TestARepairWaitsInItsSlotForRoomAndNoLongerThanACall(t *testing.T) {
 	}
 }
 
+func TestALargerAnswerIsAskedForOnlyWithTheMoneyForIt(t *testing.T) {
+	t.Parallel()
+	cut := jobs.Attempt{
+		N: 1, Tier: 1, Kind: jobs.CallAttempt, Provider: "acme", Model: "large", EndedAt: epoch(),
+		Outcome: jobs.AttemptError, Class: tiers.ClassTruncated, Usage: jobs.Usage{CostMicroUSD: 1000},
+	}
+	wrong := cut
+	wrong.N, wrong.Class = 2, tiers.ClassBadJSON
+	tests := []struct {
+		name   string
+		ledger []jobs.Attempt
+		most   int64
+		want   tiers.StepKind
+	}{
+		{"a call with twice the room", []jobs.Attempt{cut}, 3000, tiers.StepCall},
+		{"a call without the money", []jobs.Attempt{cut}, 2999, tiers.StepSkip},
+		{"a repair of the longer answer", []jobs.Attempt{cut, wrong}, 2000 + 2*1500, tiers.StepRepair},
+		{"a repair without the money", []jobs.Attempt{cut, wrong}, 2000 + 2*1500 - 1, tiers.StepSkip},
+	}
+	for _, tt := range tests {
+		w := newWorld()
+		w.job.DeadlineAt = epoch().Add(time.Hour)
+		w.job.Spec.MaxCostMicroUSD, w.ledger = tt.most, tt.ledger
+		w.hand, w.grant = tiers.Hand{N: 2}, tiers.Grant{After: len(tt.ledger), Given: true}
+		w.routes = []tiers.Route{{
+			Tier: 1, Provider: "acme", Model: "large", Estimate: jobs.Usage{CostMicroUSD: 1000}, Repair: jobs.Usage{CostMicroUSD: 1500},
+		}}
+		got := tiers.Next(w.input())
+		if spends := tiers.Usage(tt.ledger).CostMicroUSD + got.Reserve.CostMicroUSD; got.Kind != tt.want || spends > tt.most {
+			t.Errorf("%s: got %s that may bring the job to %d of %d, want %s", tt.name, got, spends, tt.most, tt.want)
+		}
+	}
+}
+
 func TestARowWrittenByALaterVersionDoesNotStopTheLadder(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

@@ -41,7 +41,7 @@ func (l *ladder) out(r Route, rows []jobs.Attempt) string {
 		return r.Refused
 	case r.Window > 0 && l.in.Document.Tokens > r.Window, l.tooSmall(r):
 		return WhyWindow
-	case l.tooDear(r):
+	case l.spentMicro(raised(r.Estimate, rows).CostMicroUSD):
 		return WhyCost
 	}
 	if class := l.spentOn(r, rows); class != "" {
@@ -220,6 +220,15 @@ func wasTruncated(rows []jobs.Attempt) bool {
 		}
 	}
 	return false
+}
+
+// raised is what a try after these rows may use up: after an answer that was
+// cut it has twice the room, so at most twice the price.
+func raised(u jobs.Usage, rows []jobs.Attempt) jobs.Usage {
+	if wasTruncated(rows) {
+		return u.Add(u)
+	}
+	return u
 }
 
 func earlier(a, b time.Time) time.Time {
