@@ -159,7 +159,8 @@ func (t *tx) lend(wt *waiter) error {
 }
 
 // lendDue lends the waiting jobs whose deadlines are near, nearest first. All
-// that it looks at stays among the deadlines.
+// that it looks at stays among the deadlines. Entries of jobs that are done go,
+// and do not count: after a busy hour there are more of them than of others.
 func (t *tx) lendDue(wt *waiter, now time.Time) error {
 	var seen []due
 	defer func() {
@@ -172,8 +173,11 @@ func (t *tx) lendDue(wt *waiter, now time.Time) error {
 		if !ok {
 			return nil
 		}
+		if !t.live.has(d.seq) {
+			continue // for good: no job gets a seq again
+		}
 		seen = append(seen, d)
-		if d.at <= millis(now) || !t.live.has(d.seq) || t.runningSeq[d.seq] != nil {
+		if d.at <= millis(now) || t.runningSeq[d.seq] != nil {
 			continue
 		}
 		r, err := t.loadSeq(d.seq)
