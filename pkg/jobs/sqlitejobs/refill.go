@@ -56,12 +56,18 @@ func (f *filler) each(sql string, n int, row func(v []driver.Value) error) error
 	return s.each(context.Background(), row)
 }
 
+// tenants reads the numbers of the tenants. Readers use those of before until
+// all are read.
 func (f *filler) tenants() error {
-	f.w.e.tenants.clear()
-	return f.each("SELECT num, name FROM tenants", 2, func(v []driver.Value) error {
-		f.w.e.tenants.add(integer(v[0]), text(v[1]))
+	read := newTenants()
+	err := f.each("SELECT num, name FROM tenants", 2, func(v []driver.Value) error {
+		read.add(integer(v[0]), text(v[1]))
 		return nil
 	})
+	if err == nil {
+		f.w.e.tenants.replace(read)
+	}
+	return err
 }
 
 func (f *filler) counts() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -364,4 +365,30 @@ func TestALoanWhoseCallerLeftIsGivenBack(t *testing.T) {
 	if err != nil || len(events) != 1 || events[0].Type != jobs.EventReleased || events[0].Reason != "caller_left" {
 		t.Errorf("history: %+v, %v", events, err)
 	}
+}
+
+// TestWhatCanBeReadIsReadWhileTheMemoryCannotBeFilled fails a commit, and then
+// the reading of the tenants after it.
+func TestWhatCanBeReadIsReadWhileTheMemoryCannotBeFilled(t *testing.T) {
+	t.Parallel()
+	clock := jobstest.NewClock()
+	dir := t.TempDir()
+	e := open(t, sqlitejobs.Config{Dir: dir, Clock: clock.Now})
+	accept(t, e, submission("a"))
+	database := filepath.Join(dir, "sluice.db")
+	edit(t, database, "ALTER TABLE tenants RENAME TO hidden")
+	e.FailCommits(errDiskFull)
+	if _, err := e.Accept(t.Context(), []jobs.Submission{submission("b")}); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Fatalf("accept: %v", err)
+	}
+	if j, err := e.Get(t.Context(), "acme", "a"); err != nil || j.Tenant != "acme" {
+		t.Errorf("get: job of tenant %q, %v", j.Tenant, err)
+	}
+	if found, err := e.List(t.Context(), jobs.Filter{Tenant: "acme"}, jobs.Page{}); err != nil || len(found) != 1 {
+		t.Errorf("list: %d jobs, %v; want 1", len(found), err)
+	}
+	edit(t, database, "ALTER TABLE hidden RENAME TO tenants")
+	e.FailCommits(nil)
+	clock.Advance(time.Minute)
+	accept(t, e, submission("b"))
 }

@@ -40,10 +40,9 @@ func (t *tenants) add(num int64, name string) {
 	t.nums[name], t.names[num] = num, name
 }
 
-// clear forgets all, before they are read again.
-func (t *tenants) clear() {
+// replace takes over what read holds, which nobody else has, in one step.
+func (t *tenants) replace(read *tenants) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	clear(t.nums)
-	clear(t.names)
+	t.nums, t.names = read.nums, read.names
 }
