@@ -34,8 +34,9 @@ var ErrNoDirectory = fmt.Errorf("%w: documents above %d bytes need a directory t
 // are made, with their bytes and names on disk, before the commit that refers
 // to them.
 type blobs struct {
-	dir  string // empty without a directory
-	sync bool   // false leaves out every fsync
+	dir   string // empty without a directory
+	sync  bool   // false leaves out every fsync
+	store string // the ID that the directory and Redis carry
 }
 
 // put keeps a document and answers the name of its file, or nothing when the

@@ -155,6 +155,55 @@ func TestASweepRemovesOldFilesThatNoJobHas(t *testing.T) {
 	}
 }
 
+// A Redis that came back without its data knows of no job, and its files must be
+// there for when the data is back.
+func TestFilesOutliveARedisThatLostItsData(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	conn := dial(t, r.URL())
+	e, err := Open(t.Context(), Config{URL: r.URL(), Directory: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	body := largeDocument()
+	_, err = e.Accept(t.Context(), []jobs.Submission{{
+		ID: "job_1", Tenant: "acme", Spec: jobs.Spec{Schema: "invoice"}, Fingerprint: "p", DeadlineAt: time.Now().Add(time.Hour),
+		Document: jobs.Document{Size: int64(len(body))}, Body: body,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.blobs.put("never", body); err != nil {
+		t.Fatal(err)
+	}
+	sweep := func() (int, error) { return e.blobs.sweep(t.Context(), time.Now().Add(time.Hour), e.currentFiles) }
+	mark := conn.Get(t.Context(), markerKey(e.cfg.Prefix)).Val()
+	job, err := conn.HGetAll(t.Context(), e.jobKey("job_1")).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := sweep(); err == nil || !strings.Contains(err.Error(), mark) || removed != 0 {
+		t.Errorf("without the data: removed %d, %v", removed, err)
+	}
+	if err := errors.Join(conn.Set(t.Context(), markerKey(e.cfg.Prefix), mark, 0).Err(), conn.HSet(t.Context(), e.jobKey("job_1"), job).Err()); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := sweep(); err != nil || removed != 1 {
+		t.Errorf("with the data: removed %d, %v", removed, err)
+	}
+	if got, err := e.Document(t.Context(), "acme", "job_1"); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
 func TestProcessesThatStartTogetherAgreeOnTheDirectory(t *testing.T) {
 	t.Parallel()
 	conn := dial(t, redistest.Start(t, redistest.Settings{}).URL())

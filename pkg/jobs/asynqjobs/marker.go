@@ -42,12 +42,15 @@ func openBlobs(ctx context.Context, c redis.Cmdable, prefix, dir string, sync bo
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("directory of documents: %w", err)
 	}
-	m := marker{client: c, key: prefix + "documents", blobs: b, file: filepath.Join(dir, markerFile)}
+	m := marker{client: c, key: markerKey(prefix), blobs: b, file: filepath.Join(dir, markerFile)}
 	if err := m.agree(ctx); err != nil {
 		return nil, fmt.Errorf("directory of documents %s: %w", dir, err)
 	}
 	return b, nil
 }
+
+// markerKey is the key of the store's ID in Redis.
+func markerKey(prefix string) string { return prefix + "documents" }
 
 // marker is one ID in two places. It is written in three steps, each of which any
 // process may find done: Redis is told the intent, the file is made, and Redis
@@ -100,6 +103,7 @@ func (m marker) look(ctx context.Context) (bool, error) {
 	case kept == "":
 		return false, m.finish(ctx, found)
 	case kept == found:
+		m.blobs.store = kept
 		return true, nil
 	case found == "":
 		return false, fmt.Errorf("it is not marked, but the store's documents are in a directory that is: mount the one that all processes share (its file %s names store %s)",

@@ -2,8 +2,12 @@ package asynqjobs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -136,14 +140,28 @@ func (e *Engine) sweepFiles(ctx context.Context) {
 	}
 }
 
-// currentFiles are the files that jobs have now.
+// currentFiles are the files that jobs have now. A Redis that came back without
+// its data knows of no job; it does not carry the store's ID either, and says
+// nothing about files that are needed once the data is back.
 func (e *Engine) currentFiles(ctx context.Context, ids []jobs.ID) ([]string, error) {
-	names := make([]string, len(ids))
+	p := e.reads.TxPipeline() // so that one server answers it all
+	mark := p.Get(ctx, markerKey(e.cfg.Prefix))
+	files := make([]*redis.StringCmd, len(ids))
 	for i, id := range ids {
-		var err error
-		if names[i], err = e.fileOf(ctx, id); err != nil {
-			return nil, err
+		files[i] = p.HGet(ctx, e.jobKey(id), "m")
+	}
+	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, e.readError(ctx, err)
+	}
+	if mark.Val() != e.blobs.store {
+		return nil, fmt.Errorf("look for files of documents that no job refers to: Redis does not hold the store %s any more, so none is removed", e.blobs.store)
+	}
+	names := make([]string, len(ids))
+	for i, file := range files {
+		if err := file.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return nil, e.readError(ctx, err)
 		}
+		names[i] = file.Val()
 	}
 	return names, nil
 }
