@@ -61,6 +61,9 @@ func (e *Engine) Lend(ctx context.Context, req jobs.LendRequest) ([]jobs.Loan, e
 		if !wt.more {
 			return e.loans(wt)
 		}
+		if wt.over.Load() {
+			req.Wait = 0 // the timer tells it only once
+		}
 	}
 }
 

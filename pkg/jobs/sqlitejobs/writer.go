@@ -137,14 +137,12 @@ func (w *writer) publish(t *tx, group, served []*call) {
 	for _, name := range t.files {
 		w.e.blobs.remove(name)
 	}
-	for _, c := range group {
+	// A call that was served may have found late jobs only, and waits on.
+	for _, c := range append(slices.Clip(group), served...) {
 		if c.waits() {
 			w.await(c)
 			continue
 		}
-		c.answer(c.err)
-	}
-	for _, c := range served {
 		c.answer(c.err)
 	}
 }
