@@ -355,3 +355,25 @@ func TestEveryReasonHasAStatus(t *testing.T) {
 		t.Errorf("statuses (-want +got):\n%s", diff)
 	}
 }
+
+// TestAClockThatWasSetBackStopsNoIntake sets the clock back by an hour while
+// jobs come and go.
+func TestAClockThatWasSetBackStopsNoIntake(t *testing.T) {
+	t.Parallel()
+	c := fleet(t)
+	req := backpressure.Request{Lane: jobs.Standard, Tenant: "a"}
+	for range 50 {
+		c.Admit(req, start())
+	}
+	for second := range 600 {
+		now := start().Add(-time.Hour + time.Duration(second)*time.Second)
+		c.Heartbeat(load("w", now, 16, 8*time.Second))
+		c.Snapshot(queued(now)) // what came in has started
+		if d := c.Admit(req, now); !d.Admitted() {
+			t.Fatalf("%d s after it, a job is refused: %s", second, d.Reason)
+		}
+	}
+	if n := c.Report(start().Add(-50 * time.Minute)).Lanes[jobs.Standard].Queued; n > 1 {
+		t.Errorf("%d jobs are thought to wait, want at most the last", n)
+	}
+}

@@ -64,9 +64,13 @@ func (q *queues) depth(k queueKey) int { return q.rows[k].Queued + q.since[k] }
 func (q *queues) tenantWaiting(tenant string) int { return q.waiting[tenant] + q.taken[tenant] }
 
 // snapshot replaces the depths. Admissions that the snapshot holds already are
-// forgotten. An older snapshot than the current one is ignored.
+// forgotten. A snapshot that is a little older than the current one was
+// overtaken by it and is ignored; one that is much older says that the clock
+// was set back.
 func (q *queues) snapshot(s jobs.Stats) {
-	if s.At.Before(q.at) {
+	if q.at.Sub(s.At) > Stale {
+		q.setBack(s.At)
+	} else if s.At.Before(q.at) {
 		return
 	}
 	q.at = s.At
@@ -98,6 +102,14 @@ func (q *queues) snapshot(s jobs.Stats) {
 	for l := range q.peaks {
 		q.peaks[l].note(s.At, q.laneWeight[l])
 	}
+}
+
+// setBack forgets what lies ahead of a clock that was set back. If it stayed,
+// admissions would count as waiting until the clock has caught up.
+func (q *queues) setBack(now time.Time) {
+	ahead := now.Add(Stale)
+	q.recent = slices.DeleteFunc(q.recent, func(a recentAdmission) bool { return a.at.After(ahead) })
+	q.peaks = [jobs.NumLanes]peak{}
 }
 
 // setWeights replaces the weights of the tenants.
