@@ -85,12 +85,13 @@ func (p Policy) Close(ledger []jobs.Attempt, row jobs.Attempt, s Signal, v Verdi
 	return row
 }
 
-// used is what a closed call counts for: what the provider reported, nothing
-// for a call that was not billed, and all that was reserved for one that may
-// have been billed and does not say.
+// used is what a closed call counts for: what the provider reported, else the
+// estimate for an answer that came, nothing for a call that was not billed, and
+// all that was reserved for one that may have been billed and does not say. An
+// estimate of a call without an answer knows nothing of what the model wrote.
 func used(reserved jobs.Usage, s Signal, v Verdict) jobs.Usage {
 	switch {
-	case s.Usage != jobs.Usage{}:
+	case s.Usage != jobs.Usage{} && (s.UsageKnown || s.Content != ""):
 		return s.Usage
 	case v.Billed == jobs.BilledNo:
 		return jobs.Usage{}
