@@ -209,8 +209,8 @@ func (l *Limits) Reserve(route string, pool Pool, job jobs.ID, tokens int, now t
 
 // Settle ends a permit with what became of the call: the tokens that were not
 // used go back, and the provider's answer moves the bound on calls. A call that
-// was never made is settled with [ClassCancelled] and no usage. The second time
-// it does nothing.
+// was never made is settled with [ClassCancelled] and no usage, and gives its
+// request back as well. The second time it does nothing.
 func (p *Permit) Settle(v Verdict, used jobs.Usage, now time.Time) {
 	p.limits.mu.Lock()
 	defer p.limits.mu.Unlock()
@@ -222,7 +222,10 @@ func (p *Permit) Settle(v Verdict, used jobs.Usage, now time.Time) {
 	switch known := used.InputTokens + used.OutputTokens; {
 	case known > 0:
 		a.tokens.take(float64(known - p.tokens))
-	case v.Billed == jobs.BilledNo || v.Class == ClassCancelled:
+	case v.Class == ClassCancelled: // never made, so no request either
+		a.requests.take(-1)
+		a.tokens.take(float64(-p.tokens))
+	case v.Billed == jobs.BilledNo:
 		a.tokens.take(float64(-p.tokens))
 	}
 	switch {

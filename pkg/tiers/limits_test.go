@@ -109,6 +109,30 @@ func TestWhatWasNotUsedGoesBackAndWhatWasUsedBeyondIsOwed(t *testing.T) {
 	}
 }
 
+func TestACallThatWasNeverMadeGivesItsRequestBack(t *testing.T) {
+	t.Parallel()
+	var l tiers.Limits
+	now := epoch()
+	l.Set(wide, tiers.LimitPolicy{RequestsPerMinute: 60, TokensPerMinute: 60_000, EvalShare: 0.5}, now) // 3 at once
+	for i := range 100 {
+		p, again := l.Reserve(wide, tiers.PoolProd, "job", 100, now)
+		if p == nil {
+			t.Fatalf("after %d calls that were never made the next one waits for %v", i, again.Sub(now))
+		}
+		p.Settle(refused(tiers.ClassCancelled), jobs.Usage{}, now)
+	}
+	for range 3 {
+		p, _ := l.Reserve(wide, tiers.PoolProd, "job", 100, now)
+		if p == nil {
+			t.Fatal("no room for three calls")
+		}
+		p.Settle(tiers.Verdict{Class: tiers.ClassCancelled, Billed: jobs.BilledMaybe}, jobs.Usage{InputTokens: 100}, now)
+	}
+	if p, _ := l.Reserve(wide, tiers.PoolProd, "job", 100, now); p != nil {
+		t.Error("calls that were made and then stopped gave their requests back")
+	}
+}
+
 func TestALossHalvesWhatARouteCarriesOnce(t *testing.T) {
 	t.Parallel()
 	var l tiers.Limits
