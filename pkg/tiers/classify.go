@@ -229,7 +229,8 @@ func contentClass(s Signal, j Judgement) jobs.Class {
 		return j.class()
 	}
 	switch strings.ToLower(s.FinishReason) {
-	case "content_filter", "content_filtered", "safety":
+	case "content_filter", "content_filtered", "guardrail_intervened", // AWS says these two
+		"safety", "prohibited_content", "blocklist", "spii", "model_armor": // and Google these
 		return ClassPolicy
 	case "refusal":
 		return ClassRefusal

@@ -92,23 +92,37 @@ func usedUp(remaining string) bool {
 }
 
 // resetTime reads "6m0s", "12.5" (seconds), a Unix time in seconds or
-// milliseconds, or an RFC 3339 time.
+// milliseconds, with or without a fraction, or an RFC 3339 time.
 func resetTime(s string, now time.Time) time.Duration {
 	s = strings.TrimSpace(s)
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at.Sub(now)
 	}
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 1e9 {
-		if n > 1e12 {
-			return time.UnixMilli(n).Sub(now)
-		}
-		return time.Unix(n, 0).Sub(now)
+	if at, ok := unixTime(s); ok {
+		return at.Sub(now)
 	}
 	if d := scale(s, time.Second); d > 0 {
 		return d
 	}
 	d, _ := spokenDuration(s)
 	return d
+}
+
+// unixTime reads a number that is too large for a wait, so that it must be a
+// Unix time. A fraction counts as a whole unit.
+func unixTime(s string) (time.Time, bool) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || n <= 1e9 || strings.Trim(fraction, "0123456789") != "" {
+		return time.Time{}, false
+	}
+	if fraction != "" && n < math.MaxInt64 {
+		n++
+	}
+	if n > 1e12 {
+		return time.UnixMilli(n), true
+	}
+	return time.Unix(n, 0), true
 }
 
 // hintInText finds "try again in 2m13s" and its like, and times of day such as
