@@ -210,6 +210,9 @@ func (e *Engine) move(
 			return jobs.Job{}, err
 		}
 		if !changed {
+			if err := e.confirm(ctx); err != nil {
+				return jobs.Job{}, err
+			}
 			return before, nil
 		}
 		first = nil

@@ -50,7 +50,7 @@
 // belongs to it, record writes one record, remove forgets a job, tenants sets
 // bulkheads, leave ends a wait for loans, boot looks whether the server is a
 // new one, tick says whether anybody has swept lately, stats answers the
-// counts. A call does work for one job, or for as many as its caller named, so
+// counts, and confirm only waits for replicas. A call does work for one job, or for as many as its caller named, so
 // none holds up the others for long; only boot, once a start of the server,
 // and the moving back of the scheduler's clocks, once in years of service, look
 // at all tenants. Calls of one process that come together go out together, in

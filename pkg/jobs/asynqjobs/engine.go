@@ -22,6 +22,7 @@ type Engine struct {
 	blobs   *blobs
 	waker   waker
 	held    *held
+	copies  *replicated // nil where writes need reach no replica
 
 	writes *redis.Client // for the writer alone
 	reads  *redis.Client
@@ -74,7 +75,8 @@ func newEngine(c Config, a address) *Engine {
 	e.reads = a.client()
 	e.writes = a.onConnect(e.boots.connected).client()
 	if c.Replicas > 0 {
-		e.writes.AddHook(replicated{replicas: c.Replicas, within: c.ReplicaWait})
+		e.copies = &replicated{replicas: c.Replicas, within: c.ReplicaWait, channel: c.Prefix + "written"}
+		e.writes.AddHook(e.copies)
 	}
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -22,6 +23,9 @@ func (e *Engine) Lend(ctx context.Context, req jobs.LendRequest) ([]jobs.Loan, e
 		return nil, err
 	}
 	if err := e.begin(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.caughtUp(ctx); err != nil {
 		return nil, err
 	}
 	if req.Lease == 0 {
@@ -137,6 +141,8 @@ func (e *Engine) lendBatch(ctx context.Context, req jobs.LendRequest, want int, 
 		return lentBatch{}, err
 	}
 	if c.err != nil {
+		// Loans that the server made and its replicas missed belong to nobody.
+		e.giveBack(ctx, e.lent(c.reply).loans)
 		return lentBatch{}, c.err
 	}
 	if b.err != nil {
@@ -161,14 +167,23 @@ func outlive(ctx context.Context, by time.Duration) (context.Context, context.Ca
 	}
 }
 
-// giveBack releases loans that nobody will get.
+// giveBack releases loans that nobody will get, all at once: where writes wait
+// for replicas, that many waits after each other would take too long.
 func (e *Engine) giveBack(ctx context.Context, loans []jobs.Loan) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
-	defer cancel()
-	for _, l := range loans {
-		// One that fails ends by itself.
-		_, _ = e.Finish(ctx, l.Lease, jobs.Outcome{Kind: jobs.Release, Reason: "lend_ended"})
+	within := afterwards
+	if e.copies != nil {
+		within += 2 * e.cfg.ReplicaWait // what is under way, and this
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	var work sync.WaitGroup
+	for _, l := range loans {
+		work.Go(func() {
+			// One that fails ends by itself.
+			_, _ = e.Finish(ctx, l.Lease, jobs.Outcome{Kind: jobs.Release, Reason: "lend_ended"})
+		})
+	}
+	work.Wait()
 }
 
 // lent reads the answer of the script lend.

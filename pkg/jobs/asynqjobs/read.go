@@ -61,7 +61,13 @@ func (e *Engine) ByKey(ctx context.Context, tenant, key string) (jobs.Job, error
 	if errors.Is(err, jobs.ErrNotFound) {
 		return jobs.Job{}, missing
 	}
-	return j, err
+	if err == nil {
+		err = e.confirm(ctx) // it answers for the submission that the key came with
+	}
+	if err != nil {
+		return jobs.Job{}, err
+	}
+	return j, nil
 }
 
 // beside reads something that is kept beside a job the tenant may see, and the

@@ -1,10 +1,12 @@
 package asynqjobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,28 +25,38 @@ import (
 type replicated struct {
 	replicas int
 	within   time.Duration
+	// channel is one that nobody listens to.
+	channel string
+	// behind says that the last wait was in vain.
+	behind atomic.Bool
 }
 
-var _ redis.Hook = replicated{}
+var _ redis.Hook = (*replicated)(nil)
 
 // DialHook implements [redis.Hook].
-func (replicated) DialHook(next redis.DialHook) redis.DialHook {
+func (*replicated) DialHook(next redis.DialHook) redis.DialHook {
 	return next
 }
 
 // ProcessHook implements [redis.Hook].
-func (replicated) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (*replicated) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
 // ProcessPipelineHook implements [redis.Hook].
-func (r replicated) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (r *replicated) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		if !anyWrites(cmds) {
 			return next(ctx, cmds)
 		}
+		// WAIT speaks of the last thing that this connection put into the stream
+		// to the replicas. A script may have answered with what another
+		// connection wrote; this message goes behind that, and is no data.
+		mark := redis.NewIntCmd(ctx, "publish", r.channel, "")
 		wait := redis.NewIntCmd(ctx, "wait", r.replicas, r.within.Milliseconds())
-		err := next(ctx, append(slices.Clip(cmds), wait))
+		err := next(ctx, append(slices.Clip(cmds), mark, wait))
 		got, waitErr := wait.Result()
-		if waitErr == nil && got >= int64(r.replicas) {
+		waitErr = cmp.Or(mark.Err(), waitErr)
+		r.behind.Store(waitErr != nil || got < int64(r.replicas))
+		if !r.behind.Load() {
 			return err
 		}
 		if waitErr == nil {
@@ -67,4 +79,23 @@ func anyWrites(cmds []redis.Cmder) bool {
 func writes(cmd redis.Cmder) bool {
 	name := strings.ToLower(cmd.Name())
 	return name == "evalsha" || name == "eval"
+}
+
+// confirm waits until the replicas have all that this process has read so far,
+// where writes have to reach some. A call that was repeated and finds its effect
+// there may find a write that they miss, and must not answer before them.
+func (e *Engine) confirm(ctx context.Context) error {
+	if e.copies == nil {
+		return nil
+	}
+	_, err := e.run(ctx, newCall(e.scripts.confirm))
+	return err
+}
+
+// caughtUp refuses, after a write that replicas missed, until they have it.
+func (e *Engine) caughtUp(ctx context.Context) error {
+	if e.copies == nil || !e.copies.behind.Load() {
+		return nil
+	}
+	return e.confirm(ctx)
 }

@@ -28,7 +28,7 @@ func source(files ...string) string {
 
 // scripts are all scripts, by what they do.
 type scripts struct {
-	accept, lend, leave, attempts, extend, commit, record, remove, tenants, boot, tick, stats *redis.Script
+	accept, lend, leave, attempts, extend, commit, record, remove, tenants, boot, tick, stats, confirm *redis.Script
 }
 
 func newScripts() scripts {
@@ -51,13 +51,14 @@ func newScripts() scripts {
 		boot:     scheduling("boot"),
 		tick:     plain("tick"),
 		stats:    plain("stats"),
+		confirm:  redis.NewScript(source("confirm")),
 	}
 }
 
 // load tells the server all scripts, so that calls need only name them.
 func (s *scripts) load(ctx context.Context, c *redis.Conn) error {
 	for _, one := range []*redis.Script{
-		s.accept, s.lend, s.leave, s.attempts, s.extend, s.commit, s.record, s.remove, s.tenants, s.boot, s.tick, s.stats,
+		s.accept, s.lend, s.leave, s.attempts, s.extend, s.commit, s.record, s.remove, s.tenants, s.boot, s.tick, s.stats, s.confirm,
 	} {
 		// One by one: Load takes the answer for the script's name, and in a
 		// pipeline there is none yet.

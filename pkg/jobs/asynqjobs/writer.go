@@ -197,6 +197,7 @@ func (e *Engine) answer(c *call, reply any, err error) {
 		c.err = fmt.Errorf("%w: a script gave no answer", jobs.ErrUnavailable)
 	case err != nil:
 		c.err = unavailable(err)
+		c.reply = reply // there is one where only the replicas missed the write
 	default:
 		c.reply = reply
 		if c.heard != nil {
