@@ -3,6 +3,7 @@ package sqlitejobs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -35,7 +36,7 @@ func (e *Engine) Accept(ctx context.Context, subs []jobs.Submission) ([]jobs.Acc
 		e.dropFiles(ins)
 		return nil, err
 	}
-	err = e.submit(ctx, size, func(t *tx) error {
+	c := newCall(size, func(t *tx) error {
 		for i := range ins {
 			if err := t.accept(&ins[i]); err != nil {
 				return err
@@ -43,12 +44,12 @@ func (e *Engine) Accept(ctx context.Context, subs []jobs.Submission) ([]jobs.Acc
 		}
 		return nil
 	})
+	err = e.hand(ctx, c)
+	e.letGo(c, ins)
 	if err != nil {
-		// Whether the files are in use is unknown. The next start sweeps those
-		// that are not.
 		return nil, err
 	}
-	return e.acceptances(ins)
+	return acceptances(ins)
 }
 
 // prepare does what needs no order: it encodes, and writes large documents.
@@ -85,15 +86,52 @@ func (e *Engine) dropFiles(ins []intake) {
 	}
 }
 
-// acceptances are the answers, and removes the files that no job needs.
-func (e *Engine) acceptances(ins []intake) ([]jobs.Acceptance, error) {
+// letGo lets go of the files of a call that the caller waits for no more: those
+// that no job needs are removed as soon as that is known.
+func (e *Engine) letGo(c *call, ins []intake) {
+	if !slices.ContainsFunc(ins, func(in intake) bool { return in.file != "" }) {
+		return
+	}
+	if c.fate.Load() != taken {
+		e.dropFiles(ins) // nobody has begun it, and nobody will
+		return
+	}
+	select {
+	case <-c.done:
+		e.settleFiles(c, ins)
+	default: // its caller has left
+		e.late.Go(func() {
+			<-c.done
+			e.settleFiles(c, ins)
+		})
+	}
+}
+
+// settleFiles is letGo for a call that was answered.
+func (e *Engine) settleFiles(c *call, ins []intake) {
+	if c.err != nil && !c.tried {
+		e.dropFiles(ins)
+		return
+	}
+	for _, in := range ins {
+		switch {
+		case in.file == "":
+		case c.err != nil:
+			e.blobs.doubt(in.file)
+		case in.status == jobs.Created:
+			e.blobs.settle(in.file)
+		default:
+			e.blobs.remove(in.file)
+		}
+	}
+}
+
+// acceptances are the answers.
+func acceptances(ins []intake) ([]jobs.Acceptance, error) {
 	answers := make([]jobs.Acceptance, len(ins))
 	for i := range ins {
 		in := &ins[i]
 		answers[i].Status = in.status
-		if in.status != jobs.Created && in.file != "" {
-			e.blobs.remove(in.file)
-		}
 		var err error
 		switch in.status {
 		case jobs.Created:

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 )
 
 // blobs are the documents that are too large for a row, each a file of its own
@@ -21,21 +20,42 @@ type blobs struct {
 
 	mu   sync.Mutex
 	made [256]bool // the folders known to be there
+	// open are the files that were written here and whose commit is not known
+	// to have happened or not. Among them are doubts, those whose commit failed.
+	open   map[string]struct{}
+	doubts []string
 }
 
-// write keeps b in a new file and returns its name.
+func newBlobs(dir string, sync bool) *blobs {
+	return &blobs{dir: dir, sync: sync, open: make(map[string]struct{})}
+}
+
+// write keeps b in a new file and returns its name. The file is open until it
+// is settled or removed.
 func (s *blobs) write(b []byte) (name string, err error) {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	name = hex.EncodeToString(id[:])
-	folder, err := s.folder(id[0], name)
-	if err != nil {
+	s.mu.Lock()
+	s.open[name] = struct{}{} // before anybody can find it
+	s.mu.Unlock()
+	if err := s.make(id[0], name, b); err != nil {
+		s.settle(name)
 		return "", err
+	}
+	return name, nil
+}
+
+// make makes the file, or leaves none.
+func (s *blobs) make(first byte, name string, b []byte) error {
+	folder, err := s.folder(first, name)
+	if err != nil {
+		return err
 	}
 	path := filepath.Join(folder, name)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = f.Write(b)
 	if err == nil && s.sync {
@@ -45,9 +65,9 @@ func (s *blobs) write(b []byte) (name string, err error) {
 		err = syncDir(folder)
 	}
 	if err != nil {
-		return "", errors.Join(err, os.Remove(path))
+		return errors.Join(err, os.Remove(path))
 	}
-	return name, nil
+	return nil
 }
 
 // folder is where files with names that begin with first are; it makes it.
@@ -91,17 +111,49 @@ func (s *blobs) remove(name string) {
 	if path, err := s.path(name); err == nil {
 		_ = os.Remove(path)
 	}
+	s.settle(name)
 }
 
-// old calls f with the name of each file that was written before t, until f
-// returns false.
-func (s *blobs) old(t time.Time, f func(name string) bool) {
+// settle ends the time in which a file is open: its commit is durable, or the
+// file is gone.
+func (s *blobs) settle(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, name)
+}
+
+// doubt notes a file whose commit failed. The store may still hold the commit,
+// and find it after a crash, until another commit is durable.
+func (s *blobs) doubt(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubts = append(s.doubts, name)
+}
+
+// takeDoubts hands out what doubt noted.
+func (s *blobs) takeDoubts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := s.doubts
+	s.doubts = nil
+	return names
+}
+
+func (s *blobs) isOpen(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.open[name]
+	return ok
+}
+
+// settled calls f with the name of each file that is not open, until f returns
+// false.
+func (s *blobs) settled(f func(name string) bool) {
 	folders, _ := os.ReadDir(s.dir) // without a folder there are no files
 	for _, folder := range folders {
 		files, _ := os.ReadDir(filepath.Join(s.dir, folder.Name()))
 		for _, file := range files {
-			info, err := file.Info()
-			if err != nil || !info.Mode().IsRegular() || !info.ModTime().Before(t) || len(file.Name()) != 32 {
+			if !file.Type().IsRegular() || len(file.Name()) != 32 || s.isOpen(file.Name()) {
 				continue
 			}
 			if !f(file.Name()) {

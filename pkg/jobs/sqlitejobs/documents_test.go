@@ -1,10 +1,12 @@
 package sqlitejobs_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -172,4 +174,96 @@ func TestErasingRemovesEveryByteOfADocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestAFileWhoseCommitFailedGoesWithTheNextCommit does not wait for a restart:
+// on a full disk every repeated submission would leave one more.
+func TestAFileWhoseCommitFailedGoesWithTheNextCommit(t *testing.T) {
+	t.Parallel()
+	clock := jobstest.NewClock()
+	c := sqlitejobs.Config{Dir: t.TempDir(), BlobThreshold: 1, Clock: clock.Now}
+	e := open(t, c)
+	e.FailCommits(errDiskFull)
+	for range 5 { // the later ones are refused without a trial
+		if _, err := e.Accept(t.Context(), []jobs.Submission{submission("a")}); !errors.Is(err, jobs.ErrUnavailable) {
+			t.Fatalf("accept: %v", err)
+		}
+	}
+	if n := len(files(t, c.Dir)); n > 2 {
+		t.Errorf("%d files while commits fail, want none of those that were refused at once", n)
+	}
+	e.FailCommits(nil)
+	clock.Advance(time.Minute)
+	accept(t, e, submission("b"))
+	if n := len(files(t, c.Dir)); n != 1 {
+		t.Errorf("%d files after a commit, want the one in use", n)
+	}
+	wantDocument(t, e, "b", "document of b")
+}
+
+// TestCallersThatLeaveLeaveNoFile has callers leave before the writer takes
+// their calls, and while it has them.
+func TestCallersThatLeaveLeaveNoFile(t *testing.T) {
+	t.Parallel()
+	c := sqlitejobs.Config{Dir: t.TempDir(), BlobThreshold: 1}
+	e := open(t, c)
+	accept(t, e, submission("a"))
+	submit := func(ctx context.Context, s jobs.Submission) <-chan error {
+		before, left := e.Waiting(), make(chan error, 1)
+		go func() {
+			_, err := e.Accept(ctx, []jobs.Submission{s})
+			left <- err
+		}()
+		for e.Waiting() == before {
+			runtime.Gosched()
+		}
+		return left
+	}
+	full := submission("full")
+	full.MaxQueued = 1
+	release := e.Hold()
+	ctx, cancel := context.WithCancel(t.Context())
+	refused, made := submit(ctx, full), submit(ctx, submission("b"))
+	held := e.HoldNext()
+	release()
+	<-held.Reached
+	early := submit(ctx, submission("c")) // not taken before its caller leaves
+	cancel()
+	for _, left := range []<-chan error{refused, made, early} {
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("accept: %v, want the context's error", err)
+		}
+	}
+	held.Release()
+	for len(files(t, c.Dir)) != 2 && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	wantDocument(t, e, "a", "document of a")
+	wantDocument(t, e, "b", "document of b")
+}
+
+// TestTheSweepOfFilesLeavesThoseThatAreAboutToBeCommitted has a file that looks
+// older than the engine, as after the clock was set back.
+func TestTheSweepOfFilesLeavesThoseThatAreAboutToBeCommitted(t *testing.T) {
+	t.Parallel()
+	c := sqlitejobs.Config{Dir: t.TempDir(), BlobThreshold: 1}
+	e := open(t, c)
+	e.AwaitFileSweep()
+	release := e.Hold()
+	accepted := make(chan struct{})
+	go func() {
+		defer close(accepted)
+		accept(t, e, submission("a"))
+	}()
+	for e.Waiting() == 0 {
+		runtime.Gosched()
+	}
+	hourAgo := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(files(t, c.Dir)[0], hourAgo, hourAgo); err != nil {
+		t.Fatal(err)
+	}
+	e.SweepFiles()
+	release()
+	<-accepted
+	wantDocument(t, e, "a", "document of a")
 }

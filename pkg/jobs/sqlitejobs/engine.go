@@ -16,7 +16,7 @@ import (
 type Engine struct {
 	cfg     Config
 	dir     *directory
-	blobs   blobs
+	blobs   *blobs
 	inbox   inbox
 	readers *readers
 	tenants *tenants
@@ -27,7 +27,6 @@ type Engine struct {
 	late  sync.WaitGroup // what goes on after its caller has left
 	sweep sync.WaitGroup // the search for files that no job needs
 
-	opened    time.Time     // by the clock of the file system
 	closing   chan struct{} // closed when Close begins
 	closeOnce sync.Once
 	closed    error
@@ -63,10 +62,9 @@ func Open(ctx context.Context, c Config) (*Engine, error) {
 		inbox:   inbox{ready: make(chan struct{}, 1)},
 		tenants: newTenants(),
 		fleet:   fleet{workers: make(map[string]*worker)},
-		opened:  time.Now(),
 		closing: make(chan struct{}),
 	}
-	e.blobs.dir, e.blobs.sync = dir.blobs(), !c.UnsafeLoseJobsOnPowerCut
+	e.blobs = newBlobs(dir.blobs(), !c.UnsafeLoseJobsOnPowerCut)
 	if err := e.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", c.Dir, err), e.release())
 	}

@@ -285,3 +285,6 @@ const ScanSeqs = scanSeqs
 
 // Portions is portions for tests.
 func Portions(runs [][2]int64) [][][2]int64 { return portions(runs) }
+
+// SweepFiles searches for files that no job needs, as the opening does.
+func (e *Engine) SweepFiles() { e.sweepFiles() }

@@ -26,9 +26,14 @@ type call struct {
 	// wait is set for a Lend that waits; see waiter.
 	wait *waiter
 
-	fate atomic.Int32
-	err  error
-	done chan struct{} // closed when the call is answered
+	fate  atomic.Int32
+	tried bool // the writer has begun it
+	err   error
+	done  chan struct{} // closed when the call is answered
+}
+
+func newCall(bytes int, do func(t *tx) error) *call {
+	return &call{do: do, bytes: bytes, done: make(chan struct{})}
 }
 
 // What became of a call.
@@ -109,10 +114,14 @@ func (b *inbox) close() {
 
 // submit hands do to the writer and waits for its commit.
 func (e *Engine) submit(ctx context.Context, bytes int, do func(t *tx) error) error {
+	return e.hand(ctx, newCall(bytes, do))
+}
+
+// hand is submit for a call whose fate its maker wants to know.
+func (e *Engine) hand(ctx context.Context, c *call) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &call{do: do, bytes: bytes, done: make(chan struct{})}
 	if !e.inbox.put(c) {
 		return jobs.ErrClosed
 	}

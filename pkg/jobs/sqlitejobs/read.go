@@ -204,11 +204,11 @@ func (e *Engine) snapshot(ctx context.Context, f func(*reader) error) error {
 }
 
 // sweepFiles removes the documents' files that no job refers to: what a crash
-// left between the writing of a file and its commit. It looks at files from
-// before this opening only, because later ones may be about to be committed.
+// left between the writing of a file and its commit. Those that are about to be
+// committed are open and not looked at.
 func (e *Engine) sweepFiles() {
 	ctx := context.Background() // ends when the engine closes
-	e.blobs.old(e.opened, func(name string) bool {
+	e.blobs.settled(func(name string) bool {
 		used := true
 		err := e.read(ctx, func(r *reader) error {
 			v, err := r.one(fileUsed, 1, name)

@@ -14,7 +14,7 @@ type statements struct {
 	insertLoan, cancelLoan, noteAttempts, deleteLoan *stmt
 	putState, spill, emptyState                      *stmt
 	enterGroup, leaveGroup, dropGroup, spend         *stmt
-	documentFile, eraseDocument, eraseSpec           *stmt
+	documentFile, fileUsed, eraseDocument, eraseSpec *stmt
 	oldest                                           *stmt
 	forget                                           []*stmt
 	putLive, deleteLive, putMeta                     *stmt
@@ -58,6 +58,7 @@ func (s *statements) prepare(d *db) error {
 		{&s.spend, 0, "INSERT INTO spent (tenant, day, micro) VALUES (?, ?, ?) " +
 			"ON CONFLICT (tenant, day) DO UPDATE SET micro = micro + excluded.micro"},
 		{&s.documentFile, 1, "SELECT file FROM documents WHERE num = ?"},
+		{&s.fileUsed, 1, fileUsed},
 		{&s.eraseDocument, 0, "DELETE FROM documents WHERE num = ?"},
 		{&s.eraseSpec, 0, "UPDATE jobs SET spec = ? WHERE num = ?"},
 		{&s.oldest, 3, "SELECT num, grp, ended FROM states WHERE state = ? AND ended <> 0 ORDER BY ended, id LIMIT ?"},

@@ -102,6 +102,7 @@ func (w *writer) newTx() *tx {
 // which there is work now, and commits. served are the latter.
 func (w *writer) perform(t *tx, group []*call) (served []*call, err error) {
 	for _, c := range group {
+		c.tried = true
 		if c.err = c.do(t); isStoreError(c.err) {
 			return nil, c.err
 		}
@@ -127,6 +128,7 @@ func (c *call) waits() bool { return c.err == nil && c.wait != nil && c.wait.goe
 func (w *writer) publish(t *tx, group, served []*call) {
 	if t.wrote {
 		w.failures = 0
+		w.settleDoubts()
 	}
 	if len(t.events) > 0 && w.e.cfg.Listener.Committed != nil {
 		w.e.cfg.Listener.Committed(t.events)
@@ -144,6 +146,21 @@ func (w *writer) publish(t *tx, group, served []*call) {
 			continue
 		}
 		c.answer(c.err)
+	}
+}
+
+// settleDoubts finds out about files whose commits failed: now that another
+// commit is durable, the rows say for good which of them are in use.
+func (w *writer) settleDoubts() {
+	for _, name := range w.e.blobs.takeDoubts() {
+		switch v, err := w.st.fileUsed.one(name); {
+		case err != nil:
+			w.e.blobs.doubt(name)
+		case v == nil:
+			w.e.blobs.remove(name)
+		default:
+			w.e.blobs.settle(name)
+		}
 	}
 }
 
