@@ -151,7 +151,7 @@ func (r *run) ask(ctx context.Context, step tiers.Step, model int) extract.Answe
 // take remembers an answer that has content: as the one in hand, and as a
 // candidate for a person if it does not stand.
 func (r *run) take(row jobs.Attempt, a extract.Answer) {
-	if row.Outcome == jobs.AttemptOK || a.Judgement.Fault != tiers.FaultNone {
+	if row.Outcome == jobs.AttemptOK || a.Judgement.Fault != tiers.FaultNone && !r.worse(row, a) {
 		r.hand = tiers.Hand{N: row.N, OptionalOnly: a.Judgement.OptionalOnly}
 		r.answer = a
 		if row.Tier == 2 && row.Outcome == jobs.AttemptOK {
@@ -161,6 +161,14 @@ func (r *run) take(row jobs.Attempt, a extract.Answer) {
 	if row.Outcome != jobs.AttemptOK && a.Extracted.Data != nil {
 		r.tried = append(r.tried, candidate(row.Tier, a.Extracted, append([]string{string(row.Class)}, a.Judgement.Pointers...)))
 	}
+}
+
+// worse reports whether a repair spoiled an answer that can stand without its
+// faulty fields: then that one stays in hand.
+func (r *run) worse(row jobs.Attempt, a extract.Answer) bool {
+	spec := r.loan.Job.Spec
+	stands := r.hand.OptionalOnly && !spec.RequireFull && (row.Tier == 1 || spec.Risk != jobs.RiskHigh)
+	return row.Kind == jobs.RepairAttempt && stands && !a.Judgement.OptionalOnly
 }
 
 func candidate(tier int, x extract.Extracted, reasons []string) jobs.Candidate {

@@ -43,3 +43,39 @@ func TestARepairThatFindsNoRoomWaitsForIt(t *testing.T) {
 		}
 	})
 }
+
+func TestARepairThatMakesItWorseLeavesTheAnswerThatCouldStand(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		partly := func(ctx context.Context) extract.Answer {
+			a := faulty(tiers.FaultUngrounded)(ctx)
+			a.Judgement.OptionalOnly, a.Extracted.Lost = true, []string{"/note"}
+			return a
+		}
+		for name, worse := range map[string]func(context.Context) extract.Answer{
+			"no JSON":            faulty(tiers.FaultJSON),
+			"another schema":     faulty(tiers.FaultSchema),
+			"required ones gone": faulty(tiers.FaultUngrounded),
+		} {
+			r := newRig(t, partly, worse)
+			o := r.settle(t, loan(jobs.Standard))
+			if o.Kind != jobs.Succeed || o.Tier != 1 || len(r.script.calls) != 2 {
+				t.Errorf("%s: ended by %s on tier %d after %v", name, o.Kind, o.Tier, r.script.calls)
+				continue
+			}
+			if q := o.Result.Quality; !q.Degraded || q.Repaired || len(q.Lost) != 1 {
+				t.Errorf("%s: quality %+v", name, q)
+			}
+		}
+	})
+}
+
+func TestARouteIsJudgedByItsOwnRoomForAnAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, status(401, ""), good)
+		r.config.Models[0].Window, r.config.Models[0].MaxOutput = 128_000, 32_000
+		r.config.Models[1].Window, r.config.Models[1].MaxOutput = 8000, 1000
+		if o := r.settle(t, loan(jobs.Standard)); o.Tier != 2 {
+			t.Errorf("ended by %s (%s) on tier %d, want tier 2: request and answer take 1100 of its 8000 tokens", o.Kind, o.Reason, o.Tier)
+		}
+	})
+}

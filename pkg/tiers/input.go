@@ -50,7 +50,8 @@ type Route struct {
 	Provider string
 	Model    string
 	// Window is how many tokens the model takes, answer included; 0 when it
-	// is not known.
+	// is not known. A call must fit by the tokens of Estimate, or by
+	// [Document.Tokens] where that has none.
 	Window int
 	// Refused says why this job may not use the route, such as
 	// [WhyResidency]; empty when it may.

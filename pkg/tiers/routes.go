@@ -39,7 +39,7 @@ func (l *ladder) out(r Route, rows []jobs.Attempt) string {
 	switch {
 	case r.Refused != "":
 		return r.Refused
-	case r.Window > 0 && l.in.Document.Tokens > r.Window, l.tooSmall(r):
+	case r.Window > 0 && l.needs(r) > r.Window, l.tooSmall(r):
 		return WhyWindow
 	case l.spentMicro(raised(r.Estimate, rows).CostMicroUSD):
 		return WhyCost
@@ -51,6 +51,15 @@ func (l *ladder) out(r Route, rows []jobs.Attempt) string {
 		return string(class)
 	}
 	return ""
+}
+
+// needs is how many tokens a call on the route takes: its own estimate, where
+// it has one, for routes differ in the room that they leave for an answer.
+func (l *ladder) needs(r Route) int {
+	if own := r.Estimate.InputTokens + r.Estimate.OutputTokens; own > 0 {
+		return own
+	}
+	return l.in.Document.Tokens
 }
 
 // tooSmall reports whether a route with at least the window of r has already
