@@ -24,13 +24,27 @@ func (d *decoder) number(into *float64, least, most float64) reader {
 // moment reads a time.
 func (d *decoder) moment(into *time.Time) reader {
 	return func(v strictjson.Value, at string) {
-		t, err := time.Parse(time.RFC3339, string(v.Text()))
-		if err != nil || len(v.Text()) > 64 {
-			d.refuse(at, "must be a time such as 2026-11-22T10:00:00Z")
+		t, ok := parseMoment(string(v.Text()))
+		if !ok {
+			d.refuse(at, wantMoment)
 			return
 		}
 		*into = t
 	}
+}
+
+const wantMoment = "must be a time such as 2026-11-22T10:00:00Z"
+
+// parseMoment reads a time into UTC. Go's parser takes zones of 24 hours, which
+// its encoder refuses, and years that leave the four digits in UTC. The first
+// moment of year 1 is Go's zero time: as a bound it would mean none.
+func parseMoment(text string) (time.Time, bool) {
+	if len(text) > 64 {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	t = t.UTC()
+	return t, err == nil && !t.IsZero() && t.Year() >= 1 && t.Year() <= 9999
 }
 
 // span reads a duration from least to most, such as the example.

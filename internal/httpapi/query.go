@@ -97,9 +97,9 @@ func moment(q url.Values, name string) (time.Time, *Problem) {
 	if !q.Has(name) {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339, q.Get(name))
-	if err != nil {
-		return time.Time{}, badParameter(name, "must be a time such as 2026-11-22T10:00:00Z")
+	t, ok := parseMoment(q.Get(name))
+	if !ok {
+		return time.Time{}, badParameter(name, wantMoment)
 	}
 	return t, nil
 }
