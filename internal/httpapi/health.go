@@ -86,8 +86,7 @@ func failed(checks []CheckResult) bool {
 func (s *Server) probe(ctx context.Context) []CheckResult {
 	s.ready.mu.Lock()
 	defer s.ready.mu.Unlock()
-	now := s.deps.Now()
-	if s.ready.found != nil && now.Sub(s.ready.at) < probeAge {
+	if s.ready.found != nil && s.deps.Now().Sub(s.ready.at) < probeAge {
 		return s.ready.found
 	}
 	// The finding is kept for others, so it must not end with this request.
@@ -98,7 +97,9 @@ func (s *Server) probe(ctx context.Context) []CheckResult {
 	for _, probe := range s.deps.Probes {
 		found = append(found, CheckResult{probe.Name, probe.Check(ctx) == nil})
 	}
-	s.ready.at, s.ready.found = now, found
+	// The age counts from the answer: those who waited for it while a part was
+	// slow must not ask again, one after the other.
+	s.ready.at, s.ready.found = s.deps.Now(), found
 	return found
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sluicehq/sluice/internal/httpapi"
@@ -68,6 +70,36 @@ func TestReadinessCostsNothingToAskOften(t *testing.T) {
 	if got := asked.Load(); got != 1 {
 		t.Errorf("the probe was asked %d times", got)
 	}
+}
+
+// Probes wait for each other. If each asked a part that hangs anew, the last of
+// ten would wait ten seconds.
+func TestReadinessOfASlowPartIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		deps := completeDeps(t)
+		deps.Probes = []httpapi.Probe{{Name: "disk", Check: func(ctx context.Context) error {
+			asked.Add(1)
+			<-ctx.Done()
+			return ctx.Err()
+		}}}
+		s, err := httpapi.New(httpapi.Config{Tenants: keyHolders()}, deps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for range 10 {
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+			if w.Code != http.StatusServiceUnavailable {
+				t.Errorf("%d", w.Code)
+			}
+		}
+		if took := time.Since(began); asked.Load() != 1 || took > time.Second {
+			t.Errorf("the part was asked %d times, the answers took %s", asked.Load(), took)
+		}
+	})
 }
 
 func TestVersion(t *testing.T) {
