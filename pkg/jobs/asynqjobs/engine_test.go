@@ -329,6 +329,56 @@ func TestALongLeaseGetsAPeriodOfItsOwnLength(t *testing.T) {
 	reaped(time.Millisecond, 1)
 }
 
+// A job that cannot be read, as after a downgrade, must cost no other job its
+// loan, its wake-up or its end.
+func TestAJobThatCannotBeReadHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	clock := jobstest.NewClock()
+	e, client := open(t, r, func(c *asynqjobs.Config) { c.Clock = clock.Now }), dial(t, r)
+	for i := range 8 {
+		s := numbered(i)
+		s.DeadlineAt = clock.Now().Add(time.Hour)
+		accept(t, e, s)
+	}
+	damage := func(n int) {
+		t.Helper()
+		if err := client.HSet(t.Context(), "{sluice}:j:"+string(numbered(n).ID), "d", "no row").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says := func(err error, n int) {
+		t.Helper()
+		if !errors.Is(err, jobs.ErrUnavailable) || !strings.Contains(err.Error(), string(numbered(n).ID)) {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	damage(0)
+	loans := lend(t, e, "w", 5)
+	if len(loans) != 3 {
+		t.Fatalf("%d loans beside the one that cannot be read", len(loans))
+	}
+	park := jobs.Outcome{Kind: jobs.Park, Reason: "gated", Until: clock.Now().Add(time.Second)}
+	if _, err := e.Finish(t.Context(), loans[0].Lease, park); err != nil {
+		t.Fatal(err)
+	}
+	damage(2)
+	clock.Advance(jobs.DefaultLease)
+	swept, err := e.Sweep(t.Context())
+	if swept.Reaped != 1 || swept.Woken != 1 {
+		t.Errorf("swept %+v", swept)
+	}
+	says(err, 0)
+	says(err, 2)
+	damage(5)
+	clock.Advance(time.Hour)
+	swept, err = e.Sweep(t.Context())
+	if swept.Expired != 5 {
+		t.Errorf("swept %+v", swept)
+	}
+	says(err, 5)
+}
+
 func TestWhileTheServerIsAwayCallsSayUnavailable(t *testing.T) {
 	t.Parallel()
 	r := redistest.Start(t, redistest.Settings{})

@@ -3,6 +3,7 @@ package asynqjobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -96,7 +97,8 @@ func (e *Engine) lendNow(ctx context.Context, req jobs.LendRequest, first bool) 
 			e.giveBack(ctx, loans)
 			return nil, err
 		default:
-			return loans, nil // what went wrong after them the next call meets too
+			e.cfg.Events.trouble(fmt.Errorf("lend: %w", err))
+			return loans, nil
 		}
 		if len(loans) == req.Max || len(b.loans) < want && !b.more {
 			return loans, nil
@@ -145,14 +147,9 @@ func (e *Engine) lendBatch(ctx context.Context, req jobs.LendRequest, want int, 
 		e.giveBack(ctx, e.lent(c.reply).loans)
 		return lentBatch{}, c.err
 	}
-	if b.err != nil {
-		return b, b.err
-	}
-	if len(b.late) > 0 {
-		_, err := e.changeAll(ctx, b.late, nil, b.now, jobs.Queued, (*jobs.Job).Expire)
-		if err != nil {
-			return b, err
-		}
+	_, err := e.changeAll(ctx, b.late, nil, b.now, jobs.Queued, (*jobs.Job).Expire)
+	if err = errors.Join(b.err, err); err != nil {
+		return b, err
 	}
 	return b, ctx.Err()
 }
@@ -200,14 +197,16 @@ func (e *Engine) lent(reply any) (b lentBatch) {
 		b.late = append(b.late, jobs.ID(text(sublist(list, 2), i)))
 	}
 	loans := sublist(list, 1)
+	var failed jobErrors
 	for i := range loans {
 		l, err := e.loan(sublist(loans, i))
 		if err != nil {
-			b.err = err
-			return b
+			failed.of(jobs.ID(text(sublist(loans, i), 0)), err)
+			continue
 		}
 		b.loans = append(b.loans, l)
 	}
+	b.err = failed.err()
 	return b
 }
 

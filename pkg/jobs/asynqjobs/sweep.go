@@ -2,6 +2,8 @@ package asynqjobs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -21,7 +23,8 @@ type due struct {
 }
 
 // Sweep implements [jobs.Engine]. Any number of processes may sweep: of several
-// that find the same job due, one moves it.
+// that find the same job due, one moves it. An error that is of single jobs comes
+// with what was done for the others.
 func (e *Engine) Sweep(ctx context.Context) (jobs.Swept, error) {
 	if err := e.begin(ctx); err != nil {
 		return jobs.Swept{}, err
@@ -31,6 +34,7 @@ func (e *Engine) Sweep(ctx context.Context) (jobs.Swept, error) {
 		return jobs.Swept{}, err
 	}
 	var s jobs.Swept
+	var failed []error
 	for _, kind := range []struct {
 		done *int
 		due  due
@@ -42,11 +46,43 @@ func (e *Engine) Sweep(ctx context.Context) (jobs.Swept, error) {
 			return j.SendOverdueToReview(e.cfg.Policy, now)
 		}}},
 	} {
-		if *kind.done, err = e.sweep(ctx, &s, kind.due, now); err != nil {
+		var perJob jobErrors
+		*kind.done, err = e.sweep(ctx, &s, kind.due, now)
+		if err != nil && !errors.As(err, &perJob) {
 			return jobs.Swept{}, err
 		}
+		failed = append(failed, perJob...)
 	}
-	return s, nil
+	return s, errors.Join(failed...)
+}
+
+// jobErrors are what went wrong with single jobs of many. They stop none of the
+// others: one row that cannot be read must not end all sweeping.
+type jobErrors []error
+
+// Error names the jobs.
+func (e jobErrors) Error() string { return errors.Join(e...).Error() }
+
+// Unwrap is for the errors of each job.
+func (e jobErrors) Unwrap() []error { return e }
+
+// maxJobErrors is how many jobs the errors of one call name. When the server
+// goes away, the same is wrong with each of a thousand.
+const maxJobErrors = 8
+
+// of adds what went wrong with a job.
+func (e *jobErrors) of(id jobs.ID, err error) {
+	if len(*e) < maxJobErrors {
+		*e = append(*e, fmt.Errorf("job %s: %w", id, err))
+	}
+}
+
+// err is nil when nothing went wrong.
+func (e jobErrors) err() error {
+	if len(e) == 0 {
+		return nil
+	}
+	return e
 }
 
 // tick notes the sweep and answers its time.
@@ -102,7 +138,8 @@ func dueID(member any) jobs.ID {
 
 // changeAll moves jobs, all in one pipeline, and answers how many it moved. A
 // job that is not in the state any more, an empty state standing for queued and
-// parked, or that somebody else moves first, is left to whoever comes next.
+// parked, or that somebody else moves first, is left to whoever comes next. What
+// goes wrong with single jobs comes as [jobErrors].
 func (e *Engine) changeAll(
 	ctx context.Context, ids []jobs.ID, guards []string, now time.Time,
 	state jobs.State, move func(*jobs.Job, time.Time) (jobs.Event, error),
@@ -116,13 +153,15 @@ func (e *Engine) changeAll(
 	}
 	var calls []*call
 	var changes []*change
+	var failed jobErrors
 	for i, s := range all {
 		if s.row == "" {
 			continue
 		}
 		before, err := s.job()
 		if err != nil {
-			return 0, err
+			failed.of(ids[i], err)
+			continue
 		}
 		waiting := before.State == jobs.Queued || before.State == jobs.Parked
 		if before.State != state && (state != "" || !waiting) {
@@ -132,13 +171,10 @@ func (e *Engine) changeAll(
 		if guards != nil {
 			ch.until = guards[i] //nolint:gosec // G602: there is one for each id
 		}
-		at := notBefore(&before, now)
-		if ch.event, err = move(&ch.after, at); err != nil {
-			return 0, err
-		}
-		c, err := e.commitCall(ch, at)
+		c, err := e.moveCall(ch, now, move)
 		if err != nil {
-			return 0, err
+			failed.of(ids[i], err)
+			continue
 		}
 		calls, changes = append(calls, c), append(changes, ch)
 	}
@@ -149,13 +185,23 @@ func (e *Engine) changeAll(
 	for i, c := range calls {
 		v, err := changes[i].verdictOf(c)
 		if err != nil {
-			return 0, err
+			failed.of(changes[i].before.ID, err)
+			continue
 		}
 		if v == committed {
 			moved++
 		}
 	}
-	return moved, nil
+	return moved, failed.err()
+}
+
+// moveCall moves a job and makes the call that writes it.
+func (e *Engine) moveCall(ch *change, now time.Time, move func(*jobs.Job, time.Time) (jobs.Event, error)) (c *call, err error) {
+	at := notBefore(&ch.before, now)
+	if ch.event, err = move(&ch.after, at); err != nil {
+		return nil, err
+	}
+	return e.commitCall(ch, at)
 }
 
 // fetchAll reads jobs in the order of their IDs; one that is not there is empty.
