@@ -329,6 +329,28 @@ func TestALongLeaseGetsAPeriodOfItsOwnLength(t *testing.T) {
 	reaped(time.Millisecond, 1)
 }
 
+// A lend of more than one script makes ends its wait once, even if the last one
+// finds nothing.
+func TestAWorkerIsForgottenAfterALendOfManyLoans(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	clock := jobstest.NewClock()
+	e := open(t, r, func(c *asynqjobs.Config) { c.Clock = clock.Now })
+	for i := range 64 {
+		s := numbered(i)
+		s.DeadlineAt = clock.Now().Add(time.Hour)
+		accept(t, e, s)
+	}
+	loans, err := e.Lend(t.Context(), jobs.LendRequest{Worker: "w", Max: 100, Slots: 100, Wait: time.Second})
+	if err != nil || len(loans) != 64 {
+		t.Fatalf("%d loans, %v", len(loans), err)
+	}
+	clock.Advance(jobs.WorkerMemory)
+	if s, err := e.Stats(t.Context()); err != nil || s.Workers != 0 || s.Slots != 0 {
+		t.Errorf("%d workers with %d slots, %v", s.Workers, s.Slots, err)
+	}
+}
+
 // A job that cannot be read, as after a downgrade, must cost no other job its
 // loan, its wake-up or its end.
 func TestAJobThatCannotBeReadHoldsUpNoOther(t *testing.T) {

@@ -89,7 +89,7 @@ func (e *Engine) lendNow(ctx context.Context, req jobs.LendRequest, first bool) 
 	var loans []jobs.Loan
 	for {
 		want := min(req.Max-len(loans), maxLoans)
-		b, err := e.lendBatch(ctx, req, want, first)
+		b, err := e.lendBatch(ctx, req, want, first, req.Wait == 0 || len(loans) > 0)
 		loans = append(loans, b.loans...)
 		switch {
 		case err == nil:
@@ -117,8 +117,10 @@ type lentBatch struct {
 	err   error
 }
 
-// lendBatch runs the script once. An error may come with loans.
-func (e *Engine) lendBatch(ctx context.Context, req jobs.LendRequest, want int, first bool) (lentBatch, error) {
+// lendBatch runs the script once. first and last say whether the wait of the
+// worker begins and, though nothing is lent, ends with it. An error may come with
+// loans.
+func (e *Engine) lendBatch(ctx context.Context, req jobs.LendRequest, want int, first, last bool) (lentBatch, error) {
 	asked, cancel := outlive(ctx, afterwards)
 	defer cancel()
 	var b lentBatch
@@ -127,7 +129,7 @@ func (e *Engine) lendBatch(ctx context.Context, req jobs.LendRequest, want int, 
 		due = strconv.FormatInt(req.DueBy.UnixMilli(), 10)
 	}
 	c := newCall(e.scripts.lend,
-		e.clock.arg(), req.Worker, req.Slots, req.Lease.Milliseconds(), want, flag(first), flag(req.Wait == 0), due)
+		e.clock.arg(), req.Worker, req.Slots, req.Lease.Milliseconds(), want, flag(first), flag(last), due)
 	c.heard = func(reply any) {
 		b = e.lent(reply)
 		events := make([]jobs.Event, len(b.loans))
