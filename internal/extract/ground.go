@@ -104,6 +104,11 @@ func (g *grounder) number(text string) (evidence, bool) {
 	if err != nil {
 		return evidence{}, false
 	}
+	return g.worth(v)
+}
+
+// worth looks for a number by its value.
+func (g *grounder) worth(v decimal.Decimal) (evidence, bool) {
 	key := v.String()
 	if s := g.numbers[key]; len(s) > 0 {
 		return evidence{s, confidencePrinted, "value"}, true
@@ -121,6 +126,9 @@ func (g *grounder) number(text string) (evidence, bool) {
 // date, a currency, an amount, an identifier with other spacing, words that
 // another column parts.
 func (g *grounder) text(value string) (evidence, bool) {
+	if n, ok := literal.Amount(value); ok {
+		return g.amount(n, value)
+	}
 	ids, known := g.wordsOf(value)
 	if known {
 		if s := g.phrase(ids); len(s) > 0 {
@@ -139,6 +147,41 @@ func (g *grounder) text(value string) (evidence, bool) {
 		}
 	}
 	return evidence{}, false
+}
+
+// amount looks for a text that is nothing but an amount: by what it is worth,
+// for its words alone stand also in longer numbers, in two cells side by side
+// and under another sign.
+func (g *grounder) amount(n literal.Number, value string) (best evidence, ok bool) {
+	for _, style := range []literal.Style{literal.StylePoint, literal.StyleComma} {
+		v, _ := n.Value(style)
+		e, found := g.worth(v)
+		if found && slices.ContainsFunc(e.spots, func(s spot) bool { return strings.Contains(g.pages[s.page].Text[s.start:s.end], value) }) {
+			e.confidence = confidencePrinted
+		}
+		if found && e.confidence > best.confidence {
+			best, ok = e, true
+		}
+	}
+	if ok {
+		return best, true
+	}
+	ids, known := g.wordsOf(value)
+	if !known {
+		return evidence{}, false
+	}
+	spots := slices.DeleteFunc(g.phrase(ids), func(s spot) bool { return !g.reads(s, value) })
+	return evidence{spots, confidencePrinted, "text"}, len(spots) > 0
+}
+
+// reads reports whether a place has the value letter by letter and no more of
+// a number around it: "3.5" in "3.5mm".
+func (g *grounder) reads(s spot, value string) bool {
+	text := g.pages[s.page].Text
+	before, after := text[:s.start], text[s.end:]
+	return text[s.start:s.end] == value &&
+		strings.TrimRight(before, "0123456789.,'’-−–—") == before &&
+		strings.TrimLeft(strings.TrimLeft(after, ".,'’-−–—"), "0123456789") == strings.TrimLeft(after, ".,'’-−–—")
 }
 
 // typed finds texts that are written in another form than printed.

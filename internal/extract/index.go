@@ -1,6 +1,8 @@
 package extract
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -30,10 +32,14 @@ type index struct {
 	numbers map[string][]spot
 	unsure  map[string][]spot // numbers that can be read in another way
 	loose   map[string][]spot // digits that are glued to something
+	digits  [][]extent        // of each page, where its numbers stand, in order
 	dates   map[string][]spot
 	swapped map[string][]spot // dates that can be read in another way
 	work    int               // what is left for comparing words
 }
+
+// extent is where one number stands on a page.
+type extent struct{ start, end int }
 
 // at is a word's place.
 type at struct{ page, word int }
@@ -95,7 +101,11 @@ func (x *index) addNumbers(page int, text string) {
 			m[key] = append(m[key], s)
 		}
 	}
+	var digits []extent
 	for _, n := range literal.Numbers(text, maxLiterals) {
+		if !n.Spaced { // may be two numbers
+			digits = append(digits, extent{n.Start, n.End})
+		}
 		to := x.numbers
 		if _, sure := n.Value(literal.StyleUnknown); !sure || n.UnsureSign || n.Spaced {
 			to = x.unsure
@@ -105,10 +115,28 @@ func (x *index) addNumbers(page int, text string) {
 		}
 	}
 	for _, n := range literal.LooseNumbers(text, maxLiterals) {
+		digits = append(digits, extent{n.Start, n.End})
 		for _, v := range n.Readings() {
 			add(x.loose, v, spot{page, n.Start, n.End})
 		}
 	}
+	slices.SortFunc(digits, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
+	x.digits = append(x.digits, digits)
+}
+
+// cuts reports whether a place begins or ends within the digits of a number, so
+// that it is a part of another value: 234.56 in 1,234.56.
+func (x *index) cuts(s spot) bool { return x.within(s.page, s.start) || x.within(s.page, s.end) }
+
+// within reports whether an offset has digits of one number on both sides.
+func (x *index) within(page, at int) bool {
+	list := x.digits[page]
+	i, _ := slices.BinarySearchFunc(list, at, func(d extent, at int) int { return cmp.Compare(d.start, at) })
+	if i == 0 || at >= list[i-1].end {
+		return false
+	}
+	text := x.pages[page].Text
+	return strings.ContainsAny(text[list[i-1].start:at], "0123456789") && strings.ContainsAny(text[at:list[i-1].end], "0123456789")
 }
 
 func (x *index) addDates(page int, text string) {
@@ -153,11 +181,16 @@ func (x *index) phrase(ids []int32) []spot {
 	var found []spot
 	for _, p := range x.first[ids[0]] {
 		words := x.words[p.page]
+		if x.work < 0 {
+			break
+		}
 		if p.word+len(ids) > len(words) || !x.same(words[p.word:p.word+len(ids)], ids) {
 			continue
 		}
 		s := x.spots[p.page]
-		found = append(found, spot{p.page, s[p.word].start, s[p.word+len(ids)-1].end})
+		if place := (spot{p.page, s[p.word].start, s[p.word+len(ids)-1].end}); !x.cuts(place) {
+			found = append(found, place)
+		}
 		if len(found) == maxPlaces {
 			break
 		}
@@ -179,8 +212,15 @@ func (x *index) same(a, b []int32) bool {
 const maxScatter = 80
 
 // scattered finds a place where the words stand in order with others between.
+// Two of them must have letters: numbers in any order stand in every document.
 func (x *index) scattered(ids []int32) []spot {
-	if len(ids) < 2 {
+	spelt := 0
+	for _, id := range ids {
+		if strings.ContainsFunc(x.known[id], unicode.IsLetter) {
+			spelt++
+		}
+	}
+	if spelt < 2 {
 		return nil
 	}
 	for _, p := range x.first[ids[0]] {
@@ -226,7 +266,9 @@ func (x *index) squeezed(value string) []spot {
 			}
 			if end, ok := x.spells(page, w, string(want)); ok {
 				s := x.spots[page]
-				return []spot{{page, s[w].start, s[end].end}}
+				if place := (spot{page, s[w].start, s[end].end}); !x.cuts(place) {
+					return []spot{place}
+				}
 			}
 		}
 	}

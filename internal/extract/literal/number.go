@@ -133,6 +133,19 @@ func Numbers(text string, limit int) []Number {
 	return found
 }
 
+// Amount reads a text that is one number and nothing else, with a separator or a
+// sign: "1.234,56" or "-5". Digits alone may as well be an identifier.
+func Amount(text string) (Number, bool) {
+	if len(text) > maxRun || strings.Trim(text, "0123456789") == "" {
+		return Number{}, false
+	}
+	list := Numbers(text, 1)
+	if len(list) == 0 || list[0].Start != 0 || list[0].End != len(text) || list[0].Currency != "" || list[0].Percent {
+		return Number{}, false
+	}
+	return list[0], true
+}
+
 // readNumber reads the digits text[start:end] with what stands around them.
 // Where plain spaces turn out not to separate thousands it reads the first
 // part alone.
