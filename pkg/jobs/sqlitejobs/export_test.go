@@ -288,3 +288,25 @@ func Portions(runs [][2]int64) [][][2]int64 { return portions(runs) }
 
 // SweepFiles searches for files that no job needs, as the opening does.
 func (e *Engine) SweepFiles() { e.sweepFiles() }
+
+// ShortenLogAt has checkpoints from the first page on, and lets the log begin
+// anew from that many bytes on.
+func (e *Engine) ShortenLogAt(ctx context.Context, bytes int64) error {
+	return e.submit(ctx, 0, func(t *tx) error {
+		t.w.logLimit = bytes
+		return t.w.db.script("PRAGMA wal_autocheckpoint = 1; PRAGMA journal_size_limit = 0")
+	})
+}
+
+// HoldRead begins a read and keeps it under way until release is closed; begun
+// is closed when it has begun.
+func (e *Engine) HoldRead(ctx context.Context, begun chan<- struct{}, release <-chan struct{}) error {
+	return e.snapshot(ctx, func(r *reader) error {
+		if _, err := r.db.scalar("SELECT count(*) FROM meta"); err != nil {
+			return err
+		}
+		close(begun)
+		<-release
+		return nil
+	})
+}

@@ -30,8 +30,8 @@ func (c Config) writerPragmas() string {
 		synchronous = "OFF"
 	}
 	return fmt.Sprintf("PRAGMA page_size = %d; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s; PRAGMA cache_size = -%d; "+
-		"PRAGMA wal_autocheckpoint = %d; PRAGMA secure_delete = ON; PRAGMA temp_store = memory; PRAGMA busy_timeout = 5000",
-		pageSize, synchronous, c.CacheBytes>>10, checkpointPages)
+		"PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %d; PRAGMA secure_delete = ON; PRAGMA temp_store = memory; PRAGMA busy_timeout = 5000",
+		pageSize, synchronous, c.CacheBytes>>10, checkpointPages, logKept)
 }
 
 // open opens the database, brings it to the newest version, counts this

@@ -32,6 +32,10 @@ type writer struct {
 	broken   error
 	failures int
 	retryAt  time.Time
+
+	// logLimit and logRetry are the lengths of the log from which on it is to
+	// begin anew, the latter after that failed.
+	logLimit, logRetry int64
 }
 
 // run is the writer's goroutine. It ends when the inbox is closed and empty.
@@ -146,6 +150,9 @@ func (w *writer) publish(t *tx, group, served []*call) {
 			continue
 		}
 		c.answer(c.err)
+	}
+	if t.wrote && !w.opening {
+		w.shortenLog()
 	}
 }
 

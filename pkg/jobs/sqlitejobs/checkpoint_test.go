@@ -1,0 +1,52 @@
+package sqlitejobs_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/sluicehq/sluice/pkg/jobs/sqlitejobs"
+)
+
+// TestTheLogStaysShortWhileReadsOverlap has a read under way at each commit, as
+// on a server that is asked for lists all the time.
+func TestTheLogStaysShortWhileReadsOverlap(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e := open(t, sqlitejobs.Config{Dir: dir})
+	const limit = 256 << 10
+	if err := e.ShortenLogAt(t.Context(), limit); err != nil {
+		t.Fatal(err)
+	}
+	var reads sync.WaitGroup
+	read := func() (begun, release chan struct{}) {
+		begun, release = make(chan struct{}), make(chan struct{})
+		reads.Go(func() {
+			if err := e.HoldRead(t.Context(), begun, release); err != nil {
+				t.Errorf("read: %v", err)
+			}
+		})
+		return begun, release
+	}
+	begun, release := read()
+	longest := int64(0)
+	for i := range 200 {
+		<-begun
+		accept(t, e, submission(fmt.Sprintf("job%03d", i)))
+		next, nextRelease := read() // may have to wait until the log begins anew
+		close(release)
+		begun, release = next, nextRelease
+		info, err := os.Stat(filepath.Join(dir, "sluice.db-wal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, info.Size())
+	}
+	close(release)
+	reads.Wait()
+	if longest > 4*limit {
+		t.Errorf("the log grew to %d KiB, want it to begin anew at %d KiB", longest>>10, limit>>10)
+	}
+}
