@@ -351,6 +351,45 @@ func TestAWorkerIsForgottenAfterALendOfManyLoans(t *testing.T) {
 	}
 }
 
+// Between the look for what is due and the read of a job, others may have settled
+// it, requeued it with a new deadline and lent it again. What the look found then
+// says nothing about the job.
+func TestAJobThatIsNotDueAnyMoreIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	clock := jobstest.NewClock()
+	e, client := open(t, r, func(c *asynqjobs.Config) { c.Clock = clock.Now }), dial(t, r)
+	for i := range 3 {
+		s := numbered(i)
+		s.DeadlineAt = clock.Now().Add(time.Hour)
+		accept(t, e, s)
+	}
+	park := jobs.Outcome{Kind: jobs.Park, Reason: "gated", Until: clock.Now().Add(time.Minute)}
+	if _, err := e.Finish(t.Context(), lend(t, e, "w", 1)[0].Lease, park); err != nil {
+		t.Fatal(err)
+	}
+	lend(t, e, "w", 1)
+	// What a look found that was made a moment ago.
+	for n, key := range []string{"wake", "back", "late"} {
+		j, err := e.Get(t.Context(), "", numbered(n).ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		past := redis.Z{Score: float64(clock.Now().UnixMilli() - 1), Member: fmt.Sprintf("%016d:%s", j.Seq, j.ID)}
+		if err := client.ZAdd(t.Context(), "{sluice}:"+key, past).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if swept, err := e.Sweep(t.Context()); err != nil || swept != (jobs.Swept{}) {
+		t.Errorf("swept %+v, %v", swept, err)
+	}
+	for n, want := range []jobs.State{jobs.Parked, jobs.Running, jobs.Queued} {
+		if j, err := e.Get(t.Context(), "", numbered(n).ID); err != nil || j.State != want {
+			t.Errorf("job %d is %s, want %s, %v", n, j.State, want, err)
+		}
+	}
+}
+
 // A job that cannot be read, as after a downgrade, must cost no other job its
 // loan, its wake-up or its end.
 func TestAJobThatCannotBeReadHoldsUpNoOther(t *testing.T) {

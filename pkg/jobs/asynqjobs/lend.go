@@ -149,7 +149,7 @@ func (e *Engine) lendBatch(ctx context.Context, req jobs.LendRequest, want int, 
 		e.giveBack(ctx, e.lent(c.reply).loans)
 		return lentBatch{}, c.err
 	}
-	_, err := e.changeAll(ctx, b.late, nil, b.now, jobs.Queued, (*jobs.Job).Expire)
+	_, err := e.changeAll(ctx, b.late, nil, b.now, jobs.Queued, expire)
 	if err = errors.Join(b.err, err); err != nil {
 		return b, err
 	}

@@ -22,6 +22,24 @@ type due struct {
 	move  func(*jobs.Job, time.Time) (jobs.Event, error)
 }
 
+// errNotDue says that a job is not due any more: between the look for what is due
+// and the read of the job it went on and may have a later time now.
+var errNotDue = errors.New("the job is not due any more")
+
+func wake(j *jobs.Job, now time.Time) (jobs.Event, error) {
+	if now.Before(j.ParkedUntil) {
+		return jobs.Event{}, errNotDue
+	}
+	return j.Wake(now)
+}
+
+func expire(j *jobs.Job, now time.Time) (jobs.Event, error) {
+	if now.Before(j.DeadlineAt) {
+		return jobs.Event{}, errNotDue
+	}
+	return j.Expire(now)
+}
+
 // Sweep implements [jobs.Engine]. Any number of processes may sweep: of several
 // that find the same job due, one moves it. An error that is of single jobs comes
 // with what was done for the others.
@@ -40,9 +58,12 @@ func (e *Engine) Sweep(ctx context.Context) (jobs.Swept, error) {
 		due  due
 	}{
 		{&s.Reaped, due{"lease", jobs.Running, true, func(j *jobs.Job, now time.Time) (jobs.Event, error) { return j.Reap(e.cfg.Policy, now) }}},
-		{&s.Woken, due{"wake", jobs.Parked, false, (*jobs.Job).Wake}},
-		{&s.Expired, due{"late", "", false, (*jobs.Job).Expire}},
+		{&s.Woken, due{"wake", jobs.Parked, false, wake}},
+		{&s.Expired, due{"late", "", false, expire}},
 		{&s.Backstopped, due{"back", jobs.Running, false, func(j *jobs.Job, now time.Time) (jobs.Event, error) {
+			if now.Before(j.DeadlineAt.Add(jobs.Backstop)) {
+				return jobs.Event{}, errNotDue
+			}
 			return j.SendOverdueToReview(e.cfg.Policy, now)
 		}}},
 	} {
@@ -172,6 +193,9 @@ func (e *Engine) changeAll(
 			ch.until = guards[i] //nolint:gosec // G602: there is one for each id
 		}
 		c, err := e.moveCall(ch, now, move)
+		if errors.Is(err, errNotDue) {
+			continue
+		}
 		if err != nil {
 			failed.of(ids[i], err)
 			continue
