@@ -69,7 +69,7 @@ type Config struct {
 	Now func() time.Time
 	// Poll is how often changes of other processes are looked for; 0 means
 	// 500 ms. Looking takes at most a twentieth of the time, whatever Poll
-	// says.
+	// says, but never rests for longer than 30 s because of that.
 	Poll   time.Duration
 	Events Events
 }

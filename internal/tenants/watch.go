@@ -32,8 +32,14 @@ func (d *Directory) Hint() {
 	}
 }
 
-// share is the part of the time that looking may take: one in so many.
-const share = 20
+const (
+	// share is the part of the time that looking may take: one in so many.
+	share = 20
+	// maxRest bounds the time between two looks, unless Poll is longer: a look
+	// may also have taken long because this process was stopped meanwhile, or
+	// because the engine hung.
+	maxRest = 30 * time.Second
+)
 
 // look looks once and answers when to look again.
 func (d *Directory) look(ctx context.Context) time.Duration {
@@ -42,7 +48,7 @@ func (d *Directory) look(ctx context.Context) time.Duration {
 		d.cfg.Events.failed("read tenants", err)
 	}
 	d.tryFlush(ctx)
-	wait := max(d.cfg.Poll, share*time.Since(began))
+	wait := max(d.cfg.Poll, min(share*time.Since(began), maxRest))
 	if end := d.nextEnd(); !end.IsZero() {
 		wait = min(wait, max(end.Sub(d.cfg.Now()), time.Millisecond))
 	}
