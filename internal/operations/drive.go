@@ -65,7 +65,9 @@ func (d *drive) take(ctx context.Context) error {
 		return errLost
 	}
 	d.op = op
-	d.pace = newPace(op.Rate, now)
+	if d.pace.at.IsZero() { // a driver that begins again keeps to what it has used up
+		d.pace = newPace(op.Rate, now)
+	}
 	if err = d.renew(ctx); errors.Is(err, jobs.ErrConflict) {
 		return errLost // another was faster
 	}
@@ -102,6 +104,7 @@ func (d *drive) round(ctx context.Context) error {
 		return d.look(ctx)
 	}
 	worked, err := d.work(ctx, n)
+	rest = d.pace.took(worked)
 	if worked > 0 {
 		err = errors.Join(d.flush(ctx), err)
 	}
@@ -111,7 +114,7 @@ func (d *drive) round(ctx context.Context) error {
 	if d.recent.tripped(d.op.StopIf) && d.left() {
 		return d.settle(ctx, Stopped, whyFailureRate)
 	}
-	_ = pause.For(ctx, d.pace.took(worked))
+	_ = pause.For(ctx, rest)
 	return nil
 }
 
