@@ -95,6 +95,9 @@ func (o *Operations) abandon(ctx context.Context, id jobs.ID, cause error) error
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	switch op, err := o.read(ctx, id); {
+	case errors.Is(err, jobs.ErrNotFound):
+		// Tidied up meanwhile: parts that were written since are found by
+		// nobody else.
 	case err != nil:
 		return cause
 	case op.State != Selecting:
