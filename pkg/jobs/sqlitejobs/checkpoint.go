@@ -42,25 +42,3 @@ func (w *writer) shortenLog() {
 		_ = w.db.script("PRAGMA wal_checkpoint(PASSIVE)")
 	}
 }
-
-// hold waits until no connection is in use and keeps all of them until the
-// function returned is called; ok is false when that took too long.
-func (rs *readers) hold(patience time.Duration) (release func(), ok bool) {
-	var kept []*reader
-	release = func() {
-		for _, r := range kept {
-			rs.free <- r
-		}
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	for range rs.n {
-		select {
-		case r := <-rs.free:
-			kept = append(kept, r)
-		case <-timer.C:
-			return release, false
-		}
-	}
-	return release, true
-}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs/sqlitejobs"
 )
@@ -49,4 +51,41 @@ func TestTheLogStaysShortWhileReadsOverlap(t *testing.T) {
 	if longest > 4*limit {
 		t.Errorf("the log grew to %d KiB, want it to begin anew at %d KiB", longest>>10, limit>>10)
 	}
+}
+
+// TestReadsThatWaitComeAfterTheLog has reads wait for a place before the writer
+// does.
+func TestReadsThatWaitComeAfterTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, sqlitejobs.Config{Dir: t.TempDir(), Readers: 1})
+		first, others := make(chan struct{}), make(chan struct{})
+		var reads sync.WaitGroup
+		read := func(release <-chan struct{}) {
+			begun := make(chan struct{})
+			reads.Go(func() {
+				if err := e.HoldRead(t.Context(), begun, release); err != nil {
+					t.Errorf("read: %v", err)
+				}
+			})
+			synctest.Wait()
+		}
+		read(first)
+		for range 5 {
+			read(others)
+		}
+		var held sync.WaitGroup
+		held.Go(func() {
+			release, ok := e.HoldReads(time.Second)
+			if !ok {
+				t.Error("reads that had to wait came first")
+			}
+			release()
+		})
+		synctest.Wait()
+		close(first)
+		held.Wait()
+		close(others)
+		reads.Wait()
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -309,4 +310,9 @@ func (e *Engine) HoldRead(ctx context.Context, begun chan<- struct{}, release <-
 		<-release
 		return nil
 	})
+}
+
+// HoldReads lets no read begin, as before the log begins anew.
+func (e *Engine) HoldReads(patience time.Duration) (release func(), ok bool) {
+	return e.readers.hold(patience)
 }

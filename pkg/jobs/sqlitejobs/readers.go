@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"sync/atomic"
+	"time"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -17,6 +19,8 @@ type readers struct {
 	// not open yet.
 	free chan *reader
 	n    int
+	// shut, when set, is closed when reads may begin again.
+	shut atomic.Pointer[chan struct{}]
 }
 
 // reader is a connection with the statements that it has prepared so far.
@@ -35,13 +39,9 @@ func newReaders(path string, n int, closing <-chan struct{}) *readers {
 
 // use runs f with a connection of its own.
 func (rs *readers) use(ctx context.Context, f func(*reader) error) error {
-	var r *reader
-	select {
-	case r = <-rs.free:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-rs.closing:
-		return jobs.ErrClosed
+	r, err := rs.take(ctx)
+	if err != nil {
+		return err
 	}
 	if r == nil {
 		d, err := openDB(rs.path, readerPragmas)
@@ -53,6 +53,61 @@ func (rs *readers) use(ctx context.Context, f func(*reader) error) error {
 	}
 	defer func() { rs.free <- r }()
 	return f(r)
+}
+
+// take waits for a place among the connections.
+func (rs *readers) take(ctx context.Context) (*reader, error) {
+	for {
+		// Whoever gets a place while reads are held gives it back: otherwise
+		// all that wait already would come before hold.
+		var open <-chan struct{}
+		select {
+		case r := <-rs.free:
+			shut := rs.shut.Load()
+			if shut == nil {
+				return r, nil
+			}
+			rs.free <- r
+			open = *shut
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-rs.closing:
+			return nil, jobs.ErrClosed
+		}
+		select {
+		case <-open:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-rs.closing:
+			return nil, jobs.ErrClosed
+		}
+	}
+}
+
+// hold lets no read begin until the function returned is called, and waits
+// until those under way have ended; ok is false when that took too long.
+func (rs *readers) hold(patience time.Duration) (release func(), ok bool) {
+	shut := make(chan struct{})
+	rs.shut.Store(&shut)
+	var kept []*reader
+	release = func() {
+		rs.shut.Store(nil)
+		for _, r := range kept {
+			rs.free <- r
+		}
+		close(shut)
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for range rs.n {
+		select {
+		case r := <-rs.free:
+			kept = append(kept, r)
+		case <-timer.C:
+			return release, false
+		}
+	}
+	return release, true
 }
 
 // close waits until no connection is in use and closes all.
