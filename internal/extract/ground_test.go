@@ -1,6 +1,8 @@
 package extract_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/sluicehq/sluice/internal/extract"
@@ -58,6 +60,44 @@ func TestAValueThatIsPutTogetherFromOthersIsNotInTheDocument(t *testing.T) {
 			a := prepare(t, e, jobs.Spec{SchemaJSON: []byte(schema)}, pages(tt.page)).Call(t.Context(), 0, false)
 			if stands := a.Judgement.Fault == tiers.FaultNone; stands != tt.stands {
 				t.Errorf("%q in %q: judged %+v, fields %+v", tt.value, tt.page, a.Judgement, a.Extracted.Fields)
+			}
+		})
+	}
+}
+
+func TestWhatTheDocumentProvesAboutItsHabitsBindsTheModelToo(t *testing.T) {
+	t.Parallel()
+	const schema = `{"type":"object","properties":{"value":{}},"required":["value"]}`
+	tests := []struct {
+		name, page string
+		value      any
+		stands     bool
+	}{
+		{"thousands, where a comma is before cents", "Menge 1.234   Preis 0,50   Summe 617,00 EUR", json.Number("1234"), true},
+		{"a thousandth of it", "Menge 1.234   Preis 0,50   Summe 617,00 EUR", json.Number("1.234"), false},
+		{"proven on another page", "Menge 1.234\fSumme 617,00 EUR", json.Number("1.234"), false},
+		{"decimals, where a point is before cents", "Weight 1.234   Total 617.00 USD", json.Number("1.234"), true},
+		{"a thousand times that", "Weight 1.234   Total 617.00 USD", json.Number("1234"), false},
+		{"a chapter proves nothing", "3.2 Scope   Amount 1.234", json.Number("1234"), true},
+		{"nothing proven", "Weight 1.234", json.Number("1234"), true},
+		{"two habits", "Weight 1.234   Total 617.00 USD   Summe 617,00 EUR", json.Number("1234"), true},
+		{"a day first", "Date 03/04/2025   Due 25/04/2025", "2025-04-03", true},
+		{"a month first, where the day is", "Date 03/04/2025   Due 25/04/2025", "2025-03-04", false},
+		{"a month first", "Date 03/04/2025   Due 04/25/2025", "2025-03-04", true},
+		{"a day first, where the month is", "Date 03/04/2025   Due 04/25/2025", "2025-04-03", false},
+		{"no order proven", "Date 03/04/2025", "2025-03-04", true},
+		{"two orders", "Date 03/04/2025   Due 04/25/2025   Paid 25/04/2025", "2025-03-04", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			content, err := strictjson.Encode(map[string]any{"value": tt.value})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := answer(t, 1, inline(schema), pages(strings.Split(tt.page, "\f")...), string(content))
+			if stands := a.Judgement.Fault == tiers.FaultNone; stands != tt.stands {
+				t.Errorf("%v in %q: judged %+v, fields %+v", tt.value, tt.page, a.Judgement, a.Extracted.Fields)
 			}
 		})
 	}

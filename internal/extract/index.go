@@ -1,12 +1,8 @@
 package extract
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/shopspring/decimal"
 
 	"github.com/sluicehq/sluice/internal/document"
 	"github.com/sluicehq/sluice/internal/extract/literal"
@@ -38,9 +34,6 @@ type index struct {
 	work    int               // what is left for comparing words
 }
 
-// extent is where one number stands on a page.
-type extent struct{ start, end int }
-
 // at is a word's place.
 type at struct{ page, word int }
 
@@ -53,10 +46,15 @@ func newIndex(text document.Text) *index {
 		numbers: map[string][]spot{}, unsure: map[string][]spot{}, loose: map[string][]spot{},
 		dates: map[string][]spot{}, swapped: map[string][]spot{}, work: maxWork,
 	}
+	numbers, dates := make([][]literal.Number, len(text.Pages)), make([][]literal.Date, len(text.Pages))
 	for i, p := range text.Pages {
 		x.addWords(i, p.Text)
-		x.addNumbers(i, p.Text)
-		x.addDates(i, p.Text)
+		numbers[i], dates[i] = literal.Numbers(p.Text, maxLiterals), literal.Dates(p.Text, maxLiterals)
+	}
+	h := habitsOf(text.Pages, numbers, dates)
+	for i, p := range text.Pages {
+		x.addNumbers(i, p.Text, numbers[i], h)
+		x.addDates(i, dates[i], h)
 	}
 	return x
 }
@@ -92,64 +90,6 @@ func eachWord(text string, f func(start, end int)) {
 	}
 	if start >= 0 {
 		f(start, len(text))
-	}
-}
-
-func (x *index) addNumbers(page int, text string) {
-	add := func(m map[string][]spot, v decimal.Decimal, s spot) {
-		if key := v.String(); len(m[key]) < maxPlaces {
-			m[key] = append(m[key], s)
-		}
-	}
-	var digits []extent
-	for _, n := range literal.Numbers(text, maxLiterals) {
-		if !n.Spaced { // may be two numbers
-			digits = append(digits, extent{n.Start, n.End})
-		}
-		to := x.numbers
-		if _, sure := n.Value(literal.StyleUnknown); !sure || n.UnsureSign || n.Spaced {
-			to = x.unsure
-		}
-		for _, v := range n.Readings() {
-			add(to, v, spot{page, n.Start, n.End})
-		}
-	}
-	for _, n := range literal.LooseNumbers(text, maxLiterals) {
-		digits = append(digits, extent{n.Start, n.End})
-		for _, v := range n.Readings() {
-			add(x.loose, v, spot{page, n.Start, n.End})
-		}
-	}
-	slices.SortFunc(digits, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
-	x.digits = append(x.digits, digits)
-}
-
-// cuts reports whether a place begins or ends within the digits of a number, so
-// that it is a part of another value: 234.56 in 1,234.56.
-func (x *index) cuts(s spot) bool { return x.within(s.page, s.start) || x.within(s.page, s.end) }
-
-// within reports whether an offset has digits of one number on both sides.
-func (x *index) within(page, at int) bool {
-	list := x.digits[page]
-	i, _ := slices.BinarySearchFunc(list, at, func(d extent, at int) int { return cmp.Compare(d.start, at) })
-	if i == 0 || at >= list[i-1].end {
-		return false
-	}
-	text := x.pages[page].Text
-	return strings.ContainsAny(text[list[i-1].start:at], "0123456789") && strings.ContainsAny(text[at:list[i-1].end], "0123456789")
-}
-
-func (x *index) addDates(page int, text string) {
-	for _, d := range literal.Dates(text, maxLiterals) {
-		to := x.dates
-		if _, sure := d.Only(); !sure {
-			to = x.swapped
-		}
-		for _, r := range d.Readings {
-			if key := r.Day.String(); len(to[key]) < maxPlaces {
-				to[key] = append(to[key], spot{page, d.Start, d.End})
-			}
-		}
 	}
 }
 

@@ -72,6 +72,15 @@ func (n Number) Value(s Style) (decimal.Decimal, bool) {
 	}
 }
 
+// Under returns the number as a document of that style means it: with one
+// reading in place of two. StyleUnknown changes nothing.
+func (n Number) Under(s Style) Number {
+	if v, ok := n.Value(s); ok && s != StyleUnknown {
+		n.point, n.comma = v, v
+	}
+	return n
+}
+
 // Readings lists every value that the number can mean: under either style, with
 // either sign where that is unsure, the last part of a spaced number alone, and
 // a percentage as a share. It has no duplicates.
