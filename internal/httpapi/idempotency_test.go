@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluicehq/sluice/internal/tenants"
 	"github.com/sluicehq/sluice/pkg/backpressure"
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
@@ -153,6 +154,26 @@ func TestAReplayIsAnsweredWhenIntakeIsShut(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAReplayIsAnsweredWhenItsLaneIsClosedToTheTenant(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	body := strings.Replace(plainJob, "{", `{"lane":"batch",`, 1)
+	id := a.submit(body, "Idempotency-Key", "k")
+	if _, err := a.tenants.Edit(t.Context(), "acme", 0, "ops", func(l *tenants.Limits) { l.Lanes = []jobs.Lane{jobs.Standard} }); err != nil {
+		t.Fatal(err)
+	}
+	if r := a.post("/v1/jobs", body, "Idempotency-Key", "k"); r.status != http.StatusAccepted || r.text(t, "id") != string(id) || r.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("repeated: %d %s", r.status, r.body)
+	}
+	for key, code := range map[string]string{"k": "idempotency_key_reused", "new": "lane_not_allowed"} {
+		other := strings.Replace(body, `"schema"`, `"risk":"high","schema"`, 1)
+		if r := a.post("/v1/jobs", other, "Idempotency-Key", key); r.text(t, "code") != code {
+			t.Errorf("another request with the key %s: %d %s", key, r.status, r.body)
+		}
+	}
+	a.post("/v1/jobs", body).want(t, http.StatusForbidden, "code", "lane_not_allowed")
 }
 
 func TestRefusalsSayWhyAndWhenToRetry(t *testing.T) {

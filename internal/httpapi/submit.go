@@ -99,6 +99,13 @@ func (s *Server) accept(ctx context.Context, c *call, key string) (accepted, err
 	if err != nil {
 		return accepted{}, err
 	}
+	if !c.mayUse(sub.Lane) {
+		// The lane may have been open to the tenant when it submitted first.
+		if a, found, err := s.earlier(ctx, sub); found || err != nil {
+			return a, err
+		}
+		return accepted{}, laneNotAllowed(c.Tenant)
+	}
 	req := backpressure.Request{
 		Lane: sub.Lane, Tenant: c.Name, Client: c.keyID, DeadlineAt: sub.DeadlineAt, MaxQueued: c.MaxQueued, Jitter: s.deps.Jitter(),
 	}
@@ -158,20 +165,29 @@ func (s *Server) decide(ctx context.Context, req backpressure.Request, bytes int
 	return s.whilePaused(s.deps.Admission.Admit(req, s.deps.Now()), req.Tenant)
 }
 
-// refused answers a submission that is not let in. Repeating an earlier one
-// makes no work, so it is answered with its job all the same.
+// earlier answers a submission that is not let in, if it repeats one that was:
+// that makes no work.
+func (s *Server) earlier(ctx context.Context, sub jobs.Submission) (a accepted, found bool, err error) {
+	if sub.Key == "" {
+		return accepted{}, false, nil
+	}
+	j, err := s.deps.Engine.ByKey(ctx, sub.Tenant, sub.Key)
+	switch {
+	case errors.Is(err, jobs.ErrNotFound):
+		return accepted{}, false, nil
+	case err != nil:
+		return accepted{}, false, err
+	case j.Fingerprint != sub.Fingerprint:
+		return accepted{}, false, s.keyReused(sub.Tenant)
+	}
+	s.deps.Events.replayed(sub.Tenant)
+	return accepted{job: j, replayed: true}, true, nil
+}
+
+// refused answers a submission that is not let in.
 func (s *Server) refused(ctx context.Context, sub jobs.Submission, d backpressure.Decision) (accepted, error) {
-	if sub.Key != "" {
-		j, err := s.deps.Engine.ByKey(ctx, sub.Tenant, sub.Key)
-		switch {
-		case err == nil && j.Fingerprint == sub.Fingerprint:
-			s.deps.Events.replayed(sub.Tenant)
-			return accepted{job: j, replayed: true}, nil
-		case err == nil:
-			return accepted{}, s.keyReused(sub.Tenant)
-		case !errors.Is(err, jobs.ErrNotFound):
-			return accepted{}, err
-		}
+	if a, found, err := s.earlier(ctx, sub); found || err != nil {
+		return a, err
 	}
 	s.deps.Events.decided(sub.Lane, sub.Tenant, d)
 	p := refusal(d, sub.Lane)
@@ -191,9 +207,6 @@ func (s *Server) keyReused(tenant string) *Problem {
 // that is no problem says that a part of ours failed.
 func (s *Server) submission(c *call, u *upload, key string) (jobs.Submission, error) {
 	o, lane := u.options, u.options.lane()
-	if !c.mayUse(lane) {
-		return jobs.Submission{}, laneNotAllowed(c.Tenant)
-	}
 	hash := sha256.Sum256(u.document)
 	doc := jobs.Document{SHA256: hex.EncodeToString(hash[:]), Size: int64(len(u.document))}
 	fingerprint, err := o.fingerprint(c.Name, doc.SHA256)
