@@ -208,21 +208,43 @@ func (b *Bus) pumpEvents() {
 		case batch := <-b.events:
 			for len(batch) > 0 {
 				n := min(len(batch), eventsPerMessage)
-				b.publish(subjectEvents, batch[:n])
+				b.publishEvents(batch[:n])
 				batch = batch[n:]
 			}
 		}
 	}
 }
 
-func (b *Bus) publish(subject string, v any) {
-	data, err := json.Marshal(v)
-	if err == nil {
-		err = b.conn.Publish(subject, data)
+// publishEvents sends events in as few messages as carry them: reasons and
+// actors can make them many times as long as usual.
+func (b *Bus) publishEvents(batch []jobs.Event) {
+	err := b.send(subjectEvents, batch)
+	if half := len(batch) / 2; half > 0 && errors.Is(err, nats.ErrMaxPayload) {
+		b.publishEvents(batch[:half])
+		b.publishEvents(batch[half:])
+		return
 	}
 	if err != nil {
+		b.observer.dropped(subjectEvents, len(batch))
+	}
+}
+
+func (b *Bus) publish(subject string, v any) {
+	if err := b.send(subject, v); err != nil {
 		b.observer.dropped(subject, 1)
 	}
+}
+
+// send sends a message, which others would not decode if it were too long.
+func (b *Bus) send(subject string, v any) error {
+	data, err := json.Marshal(v)
+	switch {
+	case err != nil:
+		return err
+	case len(data) > maxMessage:
+		return nats.ErrMaxPayload
+	}
+	return b.conn.Publish(subject, data)
 }
 
 // OnBeat calls f with every heartbeat until the bus closes, one at a time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -182,6 +183,39 @@ func TestABusOutlivesItsServer(t *testing.T) {
 	}
 	if dropped.Load() == 0 {
 		t.Error("heartbeats sent while the server was away were not counted")
+	}
+}
+
+// TestEventsThatFillAMessageAreSentInSeveral writes the longest reasons and
+// actors there are, in characters that JSON makes six times as long.
+func TestEventsThatFillAMessageAreSentInSeveral(t *testing.T) {
+	s := inProcess(t)
+	var dropped atomic.Int64
+	observer := coord.Observer{Dropped: func(_ string, n int) { dropped.Add(int64(n)) }}
+	from := connect(t, coord.Config{InProcess: s, Observer: observer})
+	to := connect(t, coord.Config{InProcess: s})
+	events := make(chan []jobs.Event, 64)
+	if err := to.OnEvents(func(e []jobs.Event) { events <- e }); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, from, to)
+	var want []jobs.Event
+	for i := range 700 {
+		want = append(want, jobs.Event{
+			Job: jobs.ID(fmt.Sprintf("job_%d", i)), At: time.UnixMilli(1).UTC(), Type: jobs.EventErased, State: jobs.Erased,
+			Reason: strings.Repeat("<", jobs.MaxReasonBytes), Actor: strings.Repeat("\x01", jobs.MaxActorBytes),
+		})
+	}
+	from.Publish(want)
+	var got []jobs.Event
+	for len(got) < len(want) {
+		got = append(got, receive(t, events)...)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if n := dropped.Load(); n != 0 {
+		t.Errorf("%d events were dropped", n)
 	}
 }
 
