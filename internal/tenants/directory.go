@@ -68,8 +68,8 @@ type Config struct {
 	// Now reads the time; nil means time.Now.
 	Now func() time.Time
 	// Poll is how often changes of other processes are looked for; 0 means
-	// 500 ms. Looking takes at most a twentieth of the time, whatever Poll
-	// says, but never rests for longer than 30 s because of that.
+	// 500 ms. Looking takes about a twentieth of the time at most, whatever
+	// Poll says, but never rests for longer than 30 s because of that.
 	Poll   time.Duration
 	Events Events
 }
@@ -121,6 +121,7 @@ type Directory struct {
 	flushing chan struct{} // held by who tells the engine
 	told     map[string]jobs.Bulkhead
 	wake     chan struct{} // capacity 1: look at pauses anew
+	looked   time.Duration // how long the last look took; only Run knows
 }
 
 // entry is a tenant in memory.

@@ -10,15 +10,18 @@ import (
 )
 
 // A look takes long when the process is stopped, or when the engine hangs. What
-// others have changed must then not wait for many times as long.
+// others have changed must then not wait for many times as long, and after one
+// such look no longer than ever.
 func TestALookThatStalledIsSoonFollowedByAnother(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		lists  []jobstest.Fault // of Open, of Run, and of Run again, because Open had made a tenant
+		stalls time.Duration
 		within time.Duration
 	}{
-		"and went well": {[]jobstest.Fault{jobstest.None, jobstest.None, jobstest.Slow}, 30 * time.Second},
-		"and failed":    {[]jobstest.Fault{jobstest.None, jobstest.None, jobstest.Slow, jobstest.ErrorBefore}, 31 * time.Second},
+		"and went well":     {[]jobstest.Fault{jobstest.None, jobstest.None, jobstest.Slow}, 1, time.Second},
+		"and failed":        {[]jobstest.Fault{jobstest.None, jobstest.None, jobstest.Slow, jobstest.ErrorBefore}, 1, 2 * time.Second},
+		"and stalled again": {[]jobstest.Fault{jobstest.None, jobstest.None, jobstest.Slow, jobstest.Slow}, 2, 31 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -29,7 +32,7 @@ func TestALookThatStalledIsSoonFollowedByAnother(t *testing.T) {
 				here := open(t, tenants.Config{Engine: e, Seeds: seed("acme", tenants.Limits{})})
 				there := open(t, tenants.Config{Engine: inner})
 				running(t, here)
-				time.Sleep(stall)
+				time.Sleep(tc.stalls*stall + 700*time.Millisecond) // between two looks, half a second apart
 				synctest.Wait()
 				must[tenants.Tenant](t)(there.Edit(t.Context(), "acme", 0, "ops", func(l *tenants.Limits) { l.MaxQueued = 7 }))
 				time.Sleep(tc.within)

@@ -35,20 +35,23 @@ func (d *Directory) Hint() {
 const (
 	// share is the part of the time that looking may take: one in so many.
 	share = 20
-	// maxRest bounds the time between two looks, unless Poll is longer: a look
-	// may also have taken long because this process was stopped meanwhile, or
-	// because the engine hung.
+	// maxRest bounds the time between two looks, unless Poll is longer: looks
+	// may also have taken long because the engine hung.
 	maxRest = 30 * time.Second
 )
 
-// look looks once and answers when to look again.
+// look looks once and answers when to look again. It goes by the shorter of the
+// last two looks: one alone may have taken long because this process, or the
+// machine, had other things to do.
 func (d *Directory) look(ctx context.Context) time.Duration {
 	began := time.Now()
 	if err := d.refresh(ctx); err != nil && ctx.Err() == nil {
 		d.cfg.Events.failed("read tenants", err)
 	}
 	d.tryFlush(ctx)
-	wait := max(d.cfg.Poll, min(share*time.Since(began), maxRest))
+	took := time.Since(began)
+	wait := max(d.cfg.Poll, min(share*min(took, d.looked), maxRest))
+	d.looked = took
 	if end := d.nextEnd(); !end.IsZero() {
 		wait = min(wait, max(end.Sub(d.cfg.Now()), time.Millisecond))
 	}
