@@ -108,9 +108,9 @@ func TestAnOperationOutlivesItsProcess(t *testing.T) {
 
 	// A dry run says what would be done and does nothing.
 	r = p.call(annaKey, http.MethodPost, "/v1/operations",
-		`{"action":"requeue","filter":{"state":["cancelled","queued"],"labels":{"set":"a"}},"rate":80,"reason":"INC-43","dry_run":true}`).
+		`{"action":"requeue","filter":{"state":["cancelled","queued"],"labels":{"set":"a"}},"rate":20,"reason":"INC-43","dry_run":true}`).
 		want(http.StatusCreated, "state", "draft", "selection.matched", "120", "selection.selected", "120", "selection.by.state.cancelled", "120",
-			"selection.est_duration_s", "1.5", "counts.done", "0")
+			"selection.est_duration_s", "6", "counts.done", "0")
 	op := "/v1/operations/" + r.text("id")
 	p.call(acmeKey, http.MethodGet, op, "").want(http.StatusNotFound, "code", "operation_not_found")
 	p.call(annaKey, http.MethodGet, "/v1/jobs/"+ids[0], "").want(http.StatusOK, "state", "cancelled", "run", "1")
