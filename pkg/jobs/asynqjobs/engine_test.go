@@ -329,6 +329,50 @@ func TestALongLeaseGetsAPeriodOfItsOwnLength(t *testing.T) {
 	reaped(time.Millisecond, 1)
 }
 
+// The first process that opens on a restarted server forgets all workers, and one
+// that was silent for long is forgotten by the others. A wait that goes on makes
+// its worker known again.
+func TestAWorkerThatWasForgottenInItsWaitIsKnownAgain(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	e, client := open(t, r, func(c *asynqjobs.Config) { c.Poll = 10 * time.Millisecond }), dial(t, r)
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, err := e.Lend(ctx, jobs.LendRequest{Worker: "w", Max: 1, Slots: 7, Wait: time.Minute})
+		ended <- err
+	}()
+	known := func() {
+		t.Helper()
+		deadline := time.Now().Add(10 * time.Second)
+		for {
+			s, err := e.Stats(t.Context())
+			if err != nil || s.Slots == 7 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("%d slots", s.Slots)
+				return
+			}
+		}
+	}
+	known()
+	if err := client.Del(t.Context(), "{sluice}:wk").Err(); err != nil {
+		t.Fatal(err)
+	}
+	known()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if s, err := e.Stats(t.Context()); err != nil || s.Slots != 7 {
+		t.Errorf("%d slots after the wait, %v", s.Slots, err)
+	}
+}
+
 // A lend of more than one script makes ends its wait once, even if the last one
 // finds nothing.
 func TestAWorkerIsForgottenAfterALendOfManyLoans(t *testing.T) {

@@ -33,6 +33,7 @@ local function arrive()
   local w = worker_read(redis.call('HGET', P .. 'wk', worker))
   w.slots, w.alive = slots, server_time()
   if first_call then w.waiting = w.waiting + 1 end
+  w.waiting = math.max(w.waiting, 1) -- the worker may have been forgotten since its first call
   worker_write(worker, w)
 end
 
