@@ -175,7 +175,7 @@ func judgeFiles(v *verdict, e jobs.Engine, dir string) {
 		}
 		p.Before = page[len(page)-1].ID
 	}
-	over := time.After(10 * time.Second)
+	over := time.After(time.Minute)
 	for {
 		found, err := filepath.Glob(filepath.Join(dir, "*", "*"))
 		if err == nil && len(found) == want {

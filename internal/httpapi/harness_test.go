@@ -367,7 +367,7 @@ func (w *watcher) watchers(id jobs.ID) int {
 // eventually waits until something that happens elsewhere has happened.
 func eventually(t testing.TB, what string, happened func() bool) {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !happened() {
