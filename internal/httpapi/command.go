@@ -145,24 +145,47 @@ func (s *Server) humanResult(ctx context.Context, c *call, j jobs.Job, data stri
 		return nil, err
 	}
 	result.Data = compact.Bytes()
-	humanFields(data, "", result.Fields)
+	by := vouching{fields: result.Fields, left: maxPointers}
+	if by.vouch(data, ""); by.left < 0 {
+		return nil, problem(CodeInvalidData, "The names of the values, with those of what they are in, have more than %d bytes.", maxPointers)
+	}
 	return result, nil
 }
 
-// humanFields vouches for each single value of v.
-func humanFields(v strictjson.Value, at string, fields map[string]jobs.Field) {
+// maxPointers bounds the bytes of all pointers to the values that a person
+// gave. Each value repeats the names of what it is in, so that a megabyte with
+// one long name and many values under it would become gigabytes.
+const maxPointers = 4 << 20
+
+// vouching makes the fields of what a person gave.
+type vouching struct {
+	fields map[string]jobs.Field
+	left   int // bytes that pointers may still have; below 0 there were too many
+}
+
+// vouch vouches for each single value of v.
+func (by *vouching) vouch(v strictjson.Value, at string) {
+	if by.left -= len(at); by.left < 0 {
+		return
+	}
 	switch v.Kind() {
 	case strictjson.Object:
 		for _, m := range v.Members() {
-			humanFields(m.Value, at+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(m.Name), fields)
+			by.within(m.Value, at, strings.NewReplacer("~", "~0", "/", "~1").Replace(m.Name))
 		}
 	case strictjson.Array:
 		for i, item := range v.Items() {
-			humanFields(item, at+"/"+strconv.Itoa(i), fields)
+			by.within(item, at, strconv.Itoa(i))
 		}
 	case strictjson.Null:
 	case strictjson.Bool, strictjson.Number, strictjson.String:
-		fields[at] = jobs.Field{Confidence: 1, ValueFrom: jobs.FromHuman, Tier: 4}
+		by.fields[at] = jobs.Field{Confidence: 1, ValueFrom: jobs.FromHuman, Tier: 4}
+	}
+}
+
+func (by *vouching) within(v strictjson.Value, at, name string) {
+	if by.left >= 0 {
+		by.vouch(v, at+"/"+name)
 	}
 }
 

@@ -146,3 +146,23 @@ func TestACommandCanNameTheVersionItMeans(t *testing.T) {
 		t.Errorf("the current version: %d %s", r.status, r.body)
 	}
 }
+
+// Each value's field repeats the names of what the value is in.
+func TestDataWithALongNameAboveManyValuesDoesNotGrowWithoutBound(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	id := string(a.reviewed())
+	complete := func(name string, values int) answer {
+		t.Helper()
+		return a.post("/v1/jobs/"+id+"/complete", `{"data":{"number":"8812","`+name+`":[0`+strings.Repeat(",0", values-1)+`]}}`)
+	}
+	r := complete(strings.Repeat("n", 60_000), 2000) // 180 KB, and 120 MB of fields
+	r.want(t, http.StatusUnprocessableEntity, "code", "invalid_data")
+	if j := a.job(jobs.ID(id)); j.State != jobs.InReview {
+		t.Errorf("the job is %s", j.State)
+	}
+	complete("lines", 15_000).want(t, http.StatusOK, "state", "succeeded")
+	if got := len(a.job(jobs.ID(id)).Result.Fields); got != 15_001 {
+		t.Errorf("%d fields", got)
+	}
+}
