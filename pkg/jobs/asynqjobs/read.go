@@ -81,7 +81,7 @@ func beside[T any](
 	if id.Validate() != nil {
 		return answer, "", "", errNoJob()
 	}
-	p := e.reads.Pipeline()
+	p := e.reads.TxPipeline() // of one moment: an erased job has no document left
 	of := p.HMGet(ctx, e.jobKey(id), "t", "s")
 	answer = read(p)
 	if _, err := p.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
