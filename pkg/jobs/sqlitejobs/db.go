@@ -169,6 +169,9 @@ func (s *stmt) each(ctx context.Context, f func(row []driver.Value) error, args 
 			}
 			return err
 		}
+		if err := ctx.Err(); err != nil {
+			return err // the driver looks at it before the first row only
+		}
 	}
 }
 

@@ -316,3 +316,30 @@ func (e *Engine) HoldRead(ctx context.Context, begun chan<- struct{}, release <-
 func (e *Engine) HoldReads(patience time.Duration) (release func(), ok bool) {
 	return e.readers.hold(patience)
 }
+
+// Page runs a query with one column as a page of a list and answers how many
+// rows it had.
+func (e *Engine) Page(ctx context.Context, sql string) (n int, err error) {
+	err = e.read(ctx, func(r *reader) error {
+		st, err := r.db.prepare(atOnce(sql), 1)
+		if err != nil {
+			return err
+		}
+		defer st.drop()
+		return st.each(ctx, func([]driver.Value) error { n++; return nil })
+	})
+	return n, err
+}
+
+// Rows is Page for a query whose rows are read one by one; each is called for
+// each of them.
+func (e *Engine) Rows(ctx context.Context, sql string, each func()) error {
+	return e.read(ctx, func(r *reader) error {
+		st, err := r.db.prepare(sql, 1)
+		if err != nil {
+			return err
+		}
+		defer st.drop()
+		return st.each(ctx, func([]driver.Value) error { each(); return nil })
+	})
+}

@@ -198,7 +198,8 @@ func (q *query) liveSeqs(ctx context.Context) ([]int64, error) {
 
 // run reads the first rows of a source that the filter selects.
 func (q *query) run(ctx context.Context, s source) (rows []*row, err error) {
-	err = q.each(ctx, s, " ORDER BY "+s.id+" DESC LIMIT "+strconv.Itoa(q.p.Limit), func(r *row) error {
+	tail := " ORDER BY " + s.id + " DESC LIMIT " + strconv.Itoa(q.p.Limit)
+	err = q.each(ctx, s, tail, func(r *row) error {
 		rows = append(rows, r)
 		return nil
 	})
@@ -212,7 +213,11 @@ func (q *query) each(ctx context.Context, s source, tail string, f func(*row) er
 	if !ok {
 		return nil
 	}
-	st, err := q.r.db.prepare("SELECT "+wholeColumns+" FROM "+s.from+" WHERE "+where+tail, nWholeColumns)
+	sql := "SELECT " + wholeColumns + " FROM " + s.from + " WHERE " + where + tail
+	if tail != "" && !s.bySeq {
+		sql = atOnce(sql)
+	}
+	st, err := q.r.db.prepare(sql, nWholeColumns)
 	if err != nil {
 		return err
 	}
@@ -225,6 +230,11 @@ func (q *query) each(ctx context.Context, s source, tail string, f func(*row) er
 		return f(r)
 	})
 }
+
+// atOnce is a query that finds all its rows before it answers the first. The
+// driver ends a query with its context up to the first row only, and the next
+// row of a list by label may lie a million jobs behind.
+func atOnce(sql string) string { return "WITH page AS MATERIALIZED (" + sql + ") SELECT * FROM page" }
 
 // eachOf runs the statement of a source, once or for each of its seqs.
 func (q *query) eachOf(ctx context.Context, s source, st *stmt, args []driver.Value, f func([]driver.Value) error) error {

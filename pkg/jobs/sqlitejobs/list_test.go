@@ -1,6 +1,8 @@
 package sqlitejobs_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -112,5 +114,27 @@ func TestFewAmongManyAreFound(t *testing.T) {
 	found, err := e.List(t.Context(), jobs.Filter{Classes: []jobs.Class{"corrupt"}}, jobs.Page{})
 	if err != nil || len(found) != 1 {
 		t.Errorf("found %d of class corrupt, %v", len(found), err)
+	}
+}
+
+// TestAPageEndsWithItsContext looks for a second row that never comes.
+func TestAPageEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	e := open(t, sqlitejobs.Config{Dir: t.TempDir()})
+	const numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) "
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if n, err := e.Page(ctx, numbers+"SELECT n FROM c WHERE n = 1 OR n < 0 LIMIT 2"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%d rows, %v; want the end of the time", n, err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	rows := 0
+	err := e.Rows(ctx, numbers+"SELECT n FROM c", func() {
+		if rows++; rows == 3 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || rows != 3 {
+		t.Errorf("%d rows, %v; want the context's end after 3", rows, err)
 	}
 }
