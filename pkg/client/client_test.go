@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"errors"
+	"math"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -48,6 +49,17 @@ func TestWaitsAndTagsReachTheServer(t *testing.T) {
 	}
 	if r := w.last(); r.URI != "/v1/jobs/job_1?wait=2" || r.Header.Get("If-None-Match") != `W/"7"` {
 		t.Errorf("asked %s with %v", r.URI, r.Header)
+	}
+}
+
+func TestTheLongestWaitIsAWait(t *testing.T) {
+	t.Parallel()
+	w, c := newWire(t, http.StatusAccepted, plainJob)
+	if _, err := c.Submit(t.Context(), client.Submission{Text: "x", Options: client.Options{Schema: "invoice"}, Wait: math.MaxInt64}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.last().Header.Get("Prefer"); got != "wait=3600" {
+		t.Errorf("asked for %q", got)
 	}
 }
 

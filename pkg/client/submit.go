@@ -111,9 +111,10 @@ func (s Submission) call() (call, error) {
 	return r, err
 }
 
-// wholeSeconds rounds up, so that a short wait is a wait.
+// wholeSeconds rounds up, so that a short wait is a wait. An hour stands for all
+// that is longer: no server waits so long, and it reads no number of any length.
 func wholeSeconds(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+	return strconv.FormatInt(int64((min(d, time.Hour)+time.Second-1)/time.Second), 10)
 }
 
 // form is the body of a submission: bytes travel as they are.
