@@ -2,8 +2,8 @@ package client_test
 
 import (
 	"errors"
-	"math"
 	"io"
+	"math"
 	"mime"
 	"mime/multipart"
 	"net/http"
