@@ -2,6 +2,7 @@ package tiers_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/sluicehq/sluice/pkg/jobs"
@@ -35,5 +36,18 @@ func TestACallWithoutAnAnswerCountsInFullWhateverItIsEstimatedAt(t *testing.T) {
 		if row.Class != tt.class || row.Usage != tt.want {
 			t.Errorf("%s: closed as %q at %+v, want %q at %+v", tt.name, row.Class, row.Usage, tt.class, tt.want)
 		}
+	}
+}
+
+func TestAPriceBeyondAllBoundsPaysForNothing(t *testing.T) {
+	t.Parallel()
+	for _, usd := range []float64{1e12, 1e300, math.Inf(1), math.NaN()} {
+		cost := tiers.Price{InputUSD: usd}.Of(1_000_000, 0)
+		if sum := 10_000 * cost; cost < 1e12 || sum < cost {
+			t.Errorf("at %v dollars a million tokens cost %d millionths", usd, cost)
+		}
+	}
+	if cost := (tiers.Price{InputUSD: math.Inf(1)}).Of(0, 5); cost < 0 {
+		t.Errorf("no tokens cost %d", cost)
 	}
 }

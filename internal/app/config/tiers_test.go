@@ -47,6 +47,9 @@ func TestWhatTheTiersCannotMeanIsRefused(t *testing.T) {
 		"cache: {max_bytes: 5}":                                           "cache.max_bytes",
 		`primary: {url: "http://a/v1", model: m, eval_share: 1}`:          "primary: eval_share",
 		`fallback: {url: "http://a/v1", model: m, tokens_per_minute: -1}`: "fallback: tokens_per_minute",
+		`primary: {url: "http://a/v1", model: m, input_usd: .nan}`:        "primary.input_usd",
+		`primary: {url: "http://a/v1", model: m, output_usd: 1e300}`:      "primary.output_usd",
+		`fallback: {url: "http://a/v1", model: m, input_usd: -1}`:         "fallback.input_usd",
 	} {
 		if _, err := config.Load(config.Sources{File: write(t, text)}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want it to name %s", text, err, want)

@@ -14,6 +14,9 @@ import (
 	"github.com/sluicehq/sluice/pkg/jobs"
 )
 
+// maxPriceUSD bounds the price of a million tokens: a larger one is a mistake.
+const maxPriceUSD = 1_000_000
+
 // validate finds everything that is wrong at once; each error names the key and
 // the limit.
 func (c Config) validate() error {
@@ -68,9 +71,7 @@ func (r Route) validate(name string) error {
 		oneOf(name+".api", r.API, APIOpenAI, APIAnthropic),
 		oneOf(name+".format", r.Format, formatsOf(r.API)...),
 	)
-	if r.InputUSD < 0 || r.OutputUSD < 0 {
-		problems = append(problems, fmt.Errorf("%s: a price must not be negative", name))
-	}
+	problems = append(problems, priced(name+".input_usd", r.InputUSD), priced(name+".output_usd", r.OutputUSD))
 	if err := r.Limits().Validate(); err != nil {
 		problems = append(problems, fmt.Errorf("%s: %w", name, err))
 	}
@@ -190,4 +191,11 @@ func oneOf(key, value string, allowed ...string) error {
 		return fmt.Errorf("%s must be one of %s", key, strings.Join(allowed, ", "))
 	}
 	return nil
+}
+
+func priced(name string, usd float64) error {
+	if usd >= 0 && usd <= maxPriceUSD { // NaN is neither
+		return nil
+	}
+	return fmt.Errorf("%s is %v, want 0 to %d", name, usd, maxPriceUSD)
 }
