@@ -2,6 +2,7 @@ package extract
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/sluicehq/sluice/internal/strictjson"
@@ -92,16 +93,13 @@ var refusals = []string{
 	"i'm not able", "i am not able", "i won't", "i won’t", "i must decline", "as an ai",
 }
 
-// isRefusal reports whether an answer without an object declines in prose.
+// isRefusal reports whether an answer without an object declines in prose. One
+// with a brace may be a broken object that quotes the document: there only the
+// first words count.
 func isRefusal(content string) bool {
 	s := strings.ToLower(strings.TrimSpace(content[:min(len(content), 400)]))
 	if strings.Contains(content, "{") {
-		return false
+		return slices.ContainsFunc(refusals, func(r string) bool { return strings.HasPrefix(s, r) })
 	}
-	for _, r := range refusals {
-		if strings.Contains(s, r) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(refusals, func(r string) bool { return strings.Contains(s, r) })
 }

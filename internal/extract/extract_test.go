@@ -179,6 +179,8 @@ func TestFaultsAreNamedWithTheirPlaces(t *testing.T) {
 		{"too deep", strings.Repeat(`{"a":`, 50) + "1" + strings.Repeat("}", 50), tiers.FaultJSON, false, nil},
 		{"huge exponent", swap("87.47", "1e999999999"), tiers.FaultJSON, false, nil},
 		{"refusal", "I'm sorry, but I can't help with this document.", tiers.FaultRefusal, false, nil},
+		{"refusal with a brace", "I'm sorry, but I can't give you {names} of this document.", tiers.FaultRefusal, false, nil},
+		{"refusal with a sketch", "I cannot read this. The form would be {\"total\": …}", tiers.FaultRefusal, false, nil},
 		{"required left out", `{"invoice_number":"KA-3307","invoice_date":"2025-09-04"}`, tiers.FaultSchema, false, []string{"/total"}},
 		{"required null", swap("87.47", "null"), tiers.FaultSchema, false, []string{"/total"}},
 		{"wrong type", swap("87.47", `"87,47"`), tiers.FaultSchema, false, []string{"/total"}},

@@ -203,8 +203,11 @@ func (g *grounder) typed(value string) (evidence, bool) {
 	return evidence{}, false
 }
 
+// isNumber reports whether a text that is no amount is a number all the same.
+// Zeros before it make it an identifier, which is more than its worth.
 func isNumber(s string) bool {
-	return s != "" && len(s) <= 32 && strings.Trim(s, "+-.0123456789") == "" && strings.ContainsAny(s, "0123456789")
+	zeros := len(s) > 1 && s[0] == '0' && '0' <= s[1] && s[1] <= '9'
+	return s != "" && len(s) <= 32 && !zeros && strings.Trim(s, "+-.0123456789") == "" && strings.ContainsAny(s, "0123456789")
 }
 
 func (g *grounder) currency(code string) (spot, bool) {

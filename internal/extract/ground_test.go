@@ -39,6 +39,8 @@ func TestAValueThatIsPutTogetherFromOthersIsNotInTheDocument(t *testing.T) {
 		{"a date as printed", "Date 5. 3. 2025", "5.3.2025", true},
 		{"an identifier", "Invoice 2024-4711", "2024-4711", true},
 		{"an identifier with zeros", "No. 004711", "004711", true},
+		{"zeros that are not printed", "No. 4711", "004711", false},
+		{"an identifier in groups", "Total pieces 12,345", "12345", true},
 		{"a version", "Release 1.2.3", "1.2.3", true},
 		{"many decimals", "Rate 0.1234567891", "0.1234567891", true},
 		{"a telephone number", "Tel. +49 30 123456", "+49 30 123456", true},

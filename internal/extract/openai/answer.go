@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -35,7 +36,8 @@ func read(body []byte, s *tiers.Signal) {
 		return
 	}
 	first := a.Choices[0]
-	s.Content, s.FinishReason, s.Refusal = string(first.Message.Content), first.FinishReason, first.Message.Refusal
+	m := first.Message
+	s.Content, s.FinishReason, s.Refusal = m.Content.text, first.FinishReason, cmp.Or(m.Refusal, m.Content.refusal)
 }
 
 func (a answer) usage() (jobs.Usage, bool) {
@@ -50,18 +52,17 @@ func (a answer) usage() (jobs.Usage, bool) {
 }
 
 // content is a message's text: a string, null, or a list of parts of which the
-// texts count.
-type content string
+// texts count, and of which one may be a refusal.
+type content struct{ text, refusal string }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *content) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		*c = content(s)
+	if json.Unmarshal(b, &c.text) == nil {
 		return nil
 	}
 	var parts []struct {
-		Text string `json:"text"`
+		Text    string `json:"text"`
+		Refusal string `json:"refusal"`
 	}
 	if err := json.Unmarshal(b, &parts); err != nil {
 		return err
@@ -69,7 +70,8 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	var all strings.Builder
 	for _, p := range parts {
 		all.WriteString(p.Text)
+		c.refusal = cmp.Or(c.refusal, p.Refusal)
 	}
-	*c = content(all.String())
+	c.text = all.String()
 	return nil
 }

@@ -94,6 +94,8 @@ func TestAnswersOfEveryShapeAreReadWithoutJudgement(t *testing.T) {
 	}{
 		{"content parts", `{"choices":[{"finish_reason":"length","message":{"content":[{"type":"text","text":"{"},{"type":"text","text":"}"}]}}]}`, 200,
 			tiers.Signal{Content: "{}", FinishReason: "length"}},
+		{"refusal as a part", `{"choices":[{"finish_reason":"stop","message":{"content":[{"type":"refusal","refusal":"no"}]}}]}`, 200,
+			tiers.Signal{FinishReason: "stop", Refusal: "no"}},
 		{"refusal", `{"choices":[{"finish_reason":"stop","message":{"content":null,"refusal":"no"}}]}`, 200,
 			tiers.Signal{FinishReason: "stop", Refusal: "no"}},
 		{"no choices", `{"choices":[]}`, 200, tiers.Signal{}},
