@@ -35,7 +35,7 @@ func (w *writer) shortenLog() {
 	}
 	// Another program that reads the database may still be in the way.
 	w.logRetry = info.Size() + w.logLimit/4
-	release, ok := w.e.readers.hold(logPatience)
+	release, ok := w.e.readers.hold(w.logPatience)
 	defer release()
 	if ok {
 		// What fails here the checkpoints of later commits do, or tell of.

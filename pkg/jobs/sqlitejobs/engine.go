@@ -76,7 +76,7 @@ func (e *Engine) start(ctx context.Context) error {
 	w := &writer{
 		e: e, bulkheads: make(map[string]jobs.Bulkhead),
 		extended: make(map[jobs.Token]time.Time), service: make(map[queue]*jobs.ServiceMean),
-		logLimit: logLimit,
+		logLimit: logLimit, logPatience: logPatience,
 	}
 	e.writer = w
 	if err := w.open(ctx); err != nil {

@@ -294,7 +294,7 @@ func (e *Engine) SweepFiles() { e.sweepFiles() }
 // anew from that many bytes on.
 func (e *Engine) ShortenLogAt(ctx context.Context, bytes int64) error {
 	return e.submit(ctx, 0, func(t *tx) error {
-		t.w.logLimit = bytes
+		t.w.logLimit, t.w.logPatience = bytes, time.Minute // no test is as slow
 		return t.w.db.script("PRAGMA wal_autocheckpoint = 1; PRAGMA journal_size_limit = 0")
 	})
 }

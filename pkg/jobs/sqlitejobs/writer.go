@@ -36,6 +36,7 @@ type writer struct {
 	// logLimit and logRetry are the lengths of the log from which on it is to
 	// begin anew, the latter after that failed.
 	logLimit, logRetry int64
+	logPatience        time.Duration
 }
 
 // run is the writer's goroutine. It ends when the inbox is closed and empty.
