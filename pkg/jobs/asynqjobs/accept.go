@@ -23,6 +23,7 @@ func (e *Engine) Accept(ctx context.Context, subs []jobs.Submission) ([]jobs.Acc
 		if err := s.Validate(); err != nil {
 			return nil, err
 		}
+		size += len(s.Spec.SchemaJSON)
 		if len(s.Body) <= blobThreshold {
 			size += len(s.Body)
 		}

@@ -373,6 +373,26 @@ func TestAWorkerThatWasForgottenInItsWaitIsKnownAgain(t *testing.T) {
 	}
 }
 
+func TestSchemasOfSubmissionsCountAgainstTheMemoryBudget(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Settings{})
+	const budget = 8 << 20
+	e := open(t, r, func(c *asynqjobs.Config) { c.MemoryBudget = budget })
+	schema := []byte(`{"title":"` + strings.Repeat("x", 60<<10) + `"}`)
+	var subs []jobs.Submission
+	for i := range budget / len(schema) {
+		s := numbered(i)
+		s.Spec = jobs.Spec{SchemaJSON: schema}
+		subs = append(subs, s)
+	}
+	if _, err := e.Accept(t.Context(), subs); !errors.Is(err, asynqjobs.ErrMemory) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := e.Accept(t.Context(), subs[:10]); err != nil {
+		t.Error(err)
+	}
+}
+
 // A lend of more than one script makes ends its wait once, even if the last one
 // finds nothing.
 func TestAWorkerIsForgottenAfterALendOfManyLoans(t *testing.T) {
