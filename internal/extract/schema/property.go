@@ -32,7 +32,8 @@ type Property struct {
 	Kind     Kind
 	Required bool
 	// Properties are those of an object, or of the objects in an array,
-	// sorted by name; at most four levels deep.
+	// sorted by name; at most four levels deep, and fewer in a schema whose
+	// references make very many of few.
 	Properties []Property
 
 	schema *jsonschema.Schema
@@ -41,26 +42,50 @@ type Property struct {
 // Fits reports whether a single value is valid for the property by itself.
 func (p Property) Fits(v any) bool { return p.schema.Validate(v) == nil }
 
-const maxPropertyDepth = 4
+const (
+	maxPropertyDepth = 4
+	// maxListed bounds the memory of the properties of one schema, about in
+	// bytes. A few hundred properties that all refer to the object they are in
+	// would be billions on the fourth level.
+	maxListed = 1 << 20
+	// listedBytes is what a property takes beside its pointer, about.
+	listedBytes = 64
+)
 
+// properties lists those of the top-level object. The top level itself always
+// fits: the schema's own text has a bound.
 func properties(s *jsonschema.Schema) []Property {
 	if kindOf(resolve(s)) != Object {
 		return nil
 	}
-	return objectProperties(resolve(s), "", 0)
+	for depth := maxPropertyDepth; ; depth-- {
+		l := listing{depth: depth, left: maxListed}
+		if list := l.object(resolve(s), "", 0); l.left >= 0 || depth == 0 {
+			return list
+		}
+	}
 }
 
-func objectProperties(s *jsonschema.Schema, at string, depth int) []Property {
+// listing lists properties down to a depth.
+type listing struct {
+	depth int
+	left  int // of maxListed; below 0 the listing breaks off
+}
+
+func (l *listing) object(s *jsonschema.Schema, at string, depth int) []Property {
 	var list []Property
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		if l.left -= listedBytes + len(at) + len(name); l.left < 0 {
+			break
+		}
 		sub := s.Properties[name]
 		target := resolve(sub)
 		p := Property{
 			Name: name, Pointer: at + "/" + escape(name), Title: first(sub.Title, target.Title),
 			Kind: kindOf(target), Required: slices.Contains(s.Required, name), schema: sub,
 		}
-		if depth < maxPropertyDepth {
-			p.Properties = inner(target, p, depth)
+		if depth < l.depth {
+			p.Properties = l.inner(target, p, depth)
 		}
 		list = append(list, p)
 	}
@@ -69,16 +94,16 @@ func objectProperties(s *jsonschema.Schema, at string, depth int) []Property {
 
 // inner lists the properties of an object or of an array's objects. In an
 // array the pointer holds "-" for the index.
-func inner(s *jsonschema.Schema, p Property, depth int) []Property {
+func (l *listing) inner(s *jsonschema.Schema, p Property, depth int) []Property {
 	switch p.Kind {
 	case Object:
-		return objectProperties(s, p.Pointer, depth+1)
+		return l.object(s, p.Pointer, depth+1)
 	case Array:
 		if s.Items2020 == nil {
 			return nil
 		}
 		if items := resolve(s.Items2020); kindOf(items) == Object {
-			return objectProperties(items, p.Pointer+"/-", depth+1)
+			return l.object(items, p.Pointer+"/-", depth+1)
 		}
 	}
 	return nil
