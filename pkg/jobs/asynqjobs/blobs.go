@@ -48,6 +48,9 @@ func (b *blobs) put(id jobs.ID, body []byte) (name string, err error) {
 	if b.dir == "" {
 		return "", ErrNoDirectory
 	}
+	if err := b.check(); err != nil {
+		return "", err
+	}
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
 	name = string(id) + "." + hex.EncodeToString(random[:])
@@ -113,6 +116,9 @@ func (b *blobs) get(name string) ([]byte, error) {
 	body, err := os.ReadFile(b.path(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := b.check(); err != nil {
+			return nil, err
+		}
 		return nil, fmt.Errorf("%w: the document's file", jobs.ErrNotFound)
 	case err != nil:
 		return nil, fmt.Errorf("%w: read the document's file: %w", jobs.ErrUnavailable, err)
@@ -153,6 +159,9 @@ const sweepBatch = 256
 // removal failed. current answers the name of the file that each job has now,
 // empty for a job without one and for none.
 func (b *blobs) sweep(ctx context.Context, before time.Time, current func(context.Context, []jobs.ID) ([]string, error)) (removed int, err error) {
+	if err := b.check(); err != nil {
+		return 0, err
+	}
 	folders, err := os.ReadDir(b.dir)
 	if err != nil {
 		return 0, err

@@ -155,6 +155,40 @@ func TestASweepRemovesOldFilesThatNoJobHas(t *testing.T) {
 	}
 }
 
+// A directory that is not mounted any more is an empty one of this machine.
+func TestADirectoryThatIsNotMountedAnyMoreIsUnavailable(t *testing.T) {
+	t.Parallel()
+	conn := dial(t, redistest.Start(t, redistest.Settings{}).URL())
+	dir := filepath.Join(t.TempDir(), "documents")
+	b, err := openBlobs(t.Context(), conn, "p:", dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := b.put("job_1", largeDocument())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Rename(dir, dir+".mounted"), os.Mkdir(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	none := func(_ context.Context, ids []jobs.ID) ([]string, error) { return make([]string, len(ids)), nil }
+	if name, err := b.put("job_2", largeDocument()); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("put: %q, %v", name, err)
+	}
+	if _, err := b.get(kept); !errors.Is(err, jobs.ErrUnavailable) || errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("get: %v", err)
+	}
+	if _, err := b.sweep(t.Context(), time.Now(), none); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("sweep: %v", err)
+	}
+	if err := errors.Join(os.Remove(dir), os.Rename(dir+".mounted", dir)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.get(kept); err != nil || !bytes.Equal(got, largeDocument()) {
+		t.Errorf("mounted again: %d bytes, %v", len(got), err)
+	}
+}
+
 // A Redis that came back without its data knows of no job, and its files must be
 // there for when the data is back.
 func TestFilesOutliveARedisThatLostItsData(t *testing.T) {

@@ -174,8 +174,27 @@ func (m marker) finish(ctx context.Context, found string) error {
 var errDamaged = fmt.Errorf("its file %s is damaged", markerFile)
 
 // read answers the ID in the directory, or nothing.
-func (m marker) read() (string, error) {
-	text, err := os.ReadFile(m.file)
+func (m marker) read() (string, error) { return readMark(m.file) }
+
+// check makes sure that the directory is still the one it was at the start. A
+// network file system that is not mounted any more leaves an empty directory of
+// this machine's own, in which no other process would find a document.
+func (b *blobs) check() error {
+	if b.store == "" {
+		return nil
+	}
+	found, err := readMark(filepath.Join(b.dir, markerFile))
+	if err == nil && found != b.store {
+		err = fmt.Errorf("it is not the one of store %s any more, see whether it is mounted", b.store)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: directory of documents %s: %w", jobs.ErrUnavailable, b.dir, err)
+	}
+	return nil
+}
+
+func readMark(file string) (string, error) {
+	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
