@@ -118,6 +118,10 @@ func (s *Server) complete(ctx context.Context, c *call) (*reply[Job], error) {
 
 // humanResult makes a result of what a person gave, if it fits the schema.
 func (s *Server) humanResult(ctx context.Context, c *call, j jobs.Job, data strictjson.Value) (*jobs.Result, error) {
+	by := vouching{fields: map[string]jobs.Field{}, left: maxPointers}
+	if by.vouch(data, ""); by.left < 0 {
+		return nil, problem(CodeInvalidData, "The names of the values, with those of what they are in, have more than %d bytes.", maxPointers)
+	}
 	violations, err := s.deps.Schemas.Validate(j.Spec, data.Raw())
 	if err != nil {
 		return nil, err
@@ -134,7 +138,7 @@ func (s *Server) humanResult(ctx context.Context, c *call, j jobs.Job, data stri
 		return nil, err
 	}
 	result := &jobs.Result{
-		Fields:  map[string]jobs.Field{},
+		Fields:  by.fields,
 		Quality: jobs.Quality{Tier: 4, Degraded: true, Reasons: []string{"completed_by_person"}, Review: "done"},
 	}
 	for _, a := range rows {
@@ -145,10 +149,6 @@ func (s *Server) humanResult(ctx context.Context, c *call, j jobs.Job, data stri
 		return nil, err
 	}
 	result.Data = compact.Bytes()
-	by := vouching{fields: result.Fields, left: maxPointers}
-	if by.vouch(data, ""); by.left < 0 {
-		return nil, problem(CodeInvalidData, "The names of the values, with those of what they are in, have more than %d bytes.", maxPointers)
-	}
 	return result, nil
 }
 

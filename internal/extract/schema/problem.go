@@ -47,34 +47,55 @@ func (s *Schema) Validate(v any) []Problem {
 
 // problems flattens a validation error to its leaves.
 func problems(e *jsonschema.ValidationError) []Problem {
-	var found []Problem
-	leaves(e, &found)
-	slices.SortStableFunc(found, func(a, b Problem) int { return strings.Compare(a.Pointer, b.Pointer) })
-	found = slices.Compact(found)
+	l := leaves{left: maxPointers}
+	l.of(e)
+	slices.SortStableFunc(l.found, func(a, b Problem) int { return strings.Compare(a.Pointer, b.Pointer) })
+	found := slices.Compact(l.found)
 	return found[:min(len(found), maxProblems)]
 }
 
-// maxLeaves bounds the work on errors that branch in many anyOf.
-const maxLeaves = 1000
+const (
+	// maxLeaves bounds the work on errors that branch in many anyOf.
+	maxLeaves = 1000
+	// maxPointers bounds the bytes of their pointers together: each repeats the
+	// names of what its value is in, and one name may be as long as a text.
+	maxPointers = 1 << 20
+)
 
-func leaves(e *jsonschema.ValidationError, found *[]Problem) {
-	if len(*found) >= maxLeaves {
+// leaves collects the problems at the ends of a validation error. The first
+// always finds a place.
+type leaves struct {
+	found []Problem
+	left  int // of maxPointers
+}
+
+func (l *leaves) of(e *jsonschema.ValidationError) {
+	if l.full() {
 		return
 	}
 	if len(e.Causes) > 0 {
 		for _, c := range e.Causes {
-			leaves(c, found)
+			l.of(c)
 		}
 		return
 	}
 	at := pointer(e.InstanceLocation)
 	if r, ok := e.ErrorKind.(*kind.Required); ok {
 		for _, name := range r.Missing {
-			*found = append(*found, Problem{at + "/" + escape(name), "is required"})
+			l.add(at, "/"+escape(name), "is required")
 		}
 		return
 	}
-	*found = append(*found, Problem{at, message(e.ErrorKind)})
+	l.add(at, "", message(e.ErrorKind))
+}
+
+func (l *leaves) full() bool { return len(l.found) >= maxLeaves || l.left < 0 }
+
+func (l *leaves) add(at, name, message string) {
+	if !l.full() {
+		l.left -= len(at) + len(name)
+		l.found = append(l.found, Problem{at + name, message})
+	}
 }
 
 // message describes what the schema wants, and never what the value is.

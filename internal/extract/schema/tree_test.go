@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -46,5 +47,26 @@ func TestASchemaThatRefersToItselfListsNoMoreThanFits(t *testing.T) {
 	long := fmt.Appendf(nil, `{"type":"object","properties":{"%s":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}}}}}`, strings.Repeat("n", 60_000))
 	if s, err := schema.Compile(long); err != nil || count(s.Properties()) != 3 {
 		t.Errorf("with one long name: error %v", err)
+	}
+}
+
+// Each problem repeats the names of what its value is in.
+func TestProblemsUnderALongNameDoNotGrowWithoutBound(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
+	required := make([]string, 500)
+	for i := range required {
+		required[i] = fmt.Sprintf(`"r%d"`, i)
+	}
+	s, err := schema.Compile(fmt.Appendf(nil, `{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":{"type":"array","items":{"type":"object","required":[%s]}}}`,
+		strings.Join(required, ",")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := map[string]any{strings.Repeat("n", 100_000): []any{map[string]any{}, map[string]any{}, true}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	problems := s.Validate(value)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; len(problems) == 0 || took > 20<<20 {
+		t.Errorf("finding %d problems took %d bytes", len(problems), took)
 	}
 }
