@@ -14,8 +14,9 @@ import (
 	"github.com/sluicehq/sluice/internal/processtest"
 )
 
-// patience bounds every wait for a server; only a failure reaches it.
-const patience = 30 * time.Second
+// patience bounds every wait for a server; only a failure reaches it. A sentinel
+// that was held up does nothing for 30 s.
+const patience = 90 * time.Second
 
 // look is how often a server that starts is asked whether it is ready.
 const look = 5 * time.Millisecond
