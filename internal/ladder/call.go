@@ -122,6 +122,10 @@ func (r *run) clear(ctx context.Context, step tiers.Step, model int) (*clearance
 const (
 	roomWait    = 100 * time.Millisecond
 	maxRoomWait = time.Second
+	// patientWaits are made in the slot, five seconds in all; an eval that then
+	// has no room yet leaves its slot to production, whose room it cannot use.
+	patientWaits = 8
+	crowdedWait  = 5 * time.Second
 )
 
 // heldBack notes when to ask our own limits again. Where only another call
@@ -129,7 +133,9 @@ const (
 func (r *run) heldBack(step tiers.Step, model int, again time.Time) {
 	if now := time.Now(); !again.After(now) {
 		again = now.Add(min(roomWait<<min(r.busy, 10), maxRoomWait))
-		r.busy++
+		if r.busy++; r.busy > patientWaits && r.pool() == tiers.PoolEval {
+			again = now.Add(crowdedWait)
+		}
 	}
 	r.busyUntil[model] = again
 	r.config.Events.held(step.Route(), r.pool())

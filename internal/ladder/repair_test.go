@@ -79,3 +79,30 @@ func TestARouteIsJudgedByItsOwnRoomForAnAnswer(t *testing.T) {
 		}
 	})
 }
+
+func TestABatchJobThatFindsNoRoomGivesItsSlotBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		long := func(ctx context.Context) extract.Answer {
+			time.Sleep(time.Minute)
+			return good(ctx)
+		}
+		r := onlyPrimary(newRig(t, long))
+		r.config.Models[0].Limits = tiers.LimitPolicy{Concurrency: 4, EvalShare: 0.25}
+		r.script.lenient = true
+		e, err := ladder.New(r.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		defer all.Wait()
+		all.Go(func() { _, _ = e.Process(t.Context(), loan(jobs.Batch), firm(true)) })
+		time.Sleep(time.Second)
+		began := time.Now()
+		l := loan(jobs.Batch)
+		l.Job.ID = "job_2"
+		o, err := e.Process(t.Context(), l, firm(true))
+		if held := time.Since(began); err != nil || o.Kind != jobs.Park || o.Reason != tiers.WhyBusy || held > 10*time.Second {
+			t.Errorf("ended by %s (%s) after %v, %v; want it parked after a moment", o.Kind, o.Reason, held, err)
+		}
+	})
+}
