@@ -100,7 +100,7 @@ func (e *Engine) letGo(c *call, ins []intake) {
 	case <-c.done:
 		e.settleFiles(c, ins)
 	default: // its caller has left
-		e.late.Go(func() {
+		e.late.do(func() {
 			<-c.done
 			e.settleFiles(c, ins)
 		})

@@ -24,7 +24,7 @@ type Engine struct {
 	writer  *writer
 
 	work  sync.WaitGroup // the writer
-	late  sync.WaitGroup // what goes on after its caller has left
+	late  afterwards     // what goes on after its caller has left
 	sweep sync.WaitGroup // the search for files that no job needs
 
 	closing   chan struct{} // closed when Close begins
@@ -112,11 +112,40 @@ func (e *Engine) Close() error {
 		close(e.closing)
 		e.inbox.close()
 		e.work.Wait()
-		e.late.Wait()
+		e.late.wait()
 		e.sweep.Wait()
 		e.closed = e.release()
 	})
 	return e.closed
+}
+
+// afterwards is work that goes on after its caller has left, until the engine
+// closes.
+type afterwards struct {
+	mu    sync.Mutex
+	ended bool
+	work  sync.WaitGroup
+}
+
+// do begins f; once wait was called, which is when every call is answered and f
+// has nothing left to wait for, the caller does it.
+func (a *afterwards) do(f func()) {
+	a.mu.Lock()
+	if a.ended {
+		a.mu.Unlock()
+		f()
+		return
+	}
+	defer a.mu.Unlock()
+	a.work.Go(f)
+}
+
+// wait waits for all that was begun.
+func (a *afterwards) wait() {
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	a.work.Wait()
 }
 
 // release frees what a started or half started engine holds.

@@ -87,7 +87,7 @@ func (e *Engine) ask(ctx context.Context, wt *waiter, over <-chan time.Time) err
 			over = nil // the writer has it and will see that the time is up
 		case <-ctx.Done():
 			if !c.fate.CompareAndSwap(pending, abandoned) {
-				e.late.Go(func() { e.giveBack(ctx, c) })
+				e.late.do(func() { e.giveBack(ctx, c) })
 			}
 			return ctx.Err()
 		}
