@@ -50,6 +50,7 @@ func (e *Engine) ByKey(ctx context.Context, tenant, key string) (j jobs.Job, err
 			return missing
 		}
 		j, err = e.wholeJob(r.one(jobByKey, nJobByID, e.tenants.num(tenant), key))
+		err = owned(j, tenant, err) // the number may be of a commit that failed, and another tenant's by now
 		if errors.Is(err, jobs.ErrNotFound) || err == nil && !e.keeps(j) {
 			return missing
 		}

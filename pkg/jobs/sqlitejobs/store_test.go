@@ -392,3 +392,16 @@ func TestWhatCanBeReadIsReadWhileTheMemoryCannotBeFilled(t *testing.T) {
 	clock.Advance(time.Minute)
 	accept(t, e, submission("b"))
 }
+
+func TestAKeyIsLookedUpForItsOwnTenantWhateverItsNumber(t *testing.T) {
+	t.Parallel()
+	e := open(t, sqlitejobs.Config{Dir: t.TempDir()})
+	accept(t, e, submission("a", func(s *jobs.Submission) { s.Tenant, s.Key = "owner", "key" }))
+	e.Misnumber("other", "owner")
+	if j, err := e.ByKey(t.Context(), "other", "key"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("another tenant's key found job %q, %v", j.ID, err)
+	}
+	if j, err := e.ByKey(t.Context(), "owner", "key"); err != nil || j.ID != "a" {
+		t.Errorf("the owner's key found job %q, %v", j.ID, err)
+	}
+}
