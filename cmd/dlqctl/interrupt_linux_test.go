@@ -31,8 +31,11 @@ func interrupted(t *testing.T, cmd *exec.Cmd, reached <-chan struct{}) (code int
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // the code tells
+	}()
 	select {
 	case <-reached:
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {

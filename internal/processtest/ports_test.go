@@ -40,7 +40,6 @@ func TestAPortIsFreeAndOutsideTheRangeOfOutgoingConnections(t *testing.T) {
 }
 
 func TestAPortIsFreeAgainWhenItsTestEnds(t *testing.T) {
-	t.Parallel()
 	dir, port := t.TempDir(), processtest.FreePorts(t, 1)
 	t.Run("owner", func(t *testing.T) {
 		if !processtest.Reserve(t, dir, port, 1) {

@@ -181,7 +181,7 @@ func (e *Engine) changeAll(
 		}
 		before, err := s.job()
 		if err != nil {
-			failed.of(ids[i], err)
+			failed.of(ids[i], err) //nolint:gosec // G602: there is one row for each id
 			continue
 		}
 		waiting := before.State == jobs.Queued || before.State == jobs.Parked
@@ -197,7 +197,7 @@ func (e *Engine) changeAll(
 			continue
 		}
 		if err != nil {
-			failed.of(ids[i], err)
+			failed.of(ids[i], err) //nolint:gosec // G602: there is one row for each id
 			continue
 		}
 		calls, changes = append(calls, c), append(changes, ch)
