@@ -92,7 +92,7 @@ func (m marker) look(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	found, err := m.read()
+	found, err := readMark(m.file)
 	switch {
 	case errors.Is(err, errDamaged) && kept == "":
 		return false, nil // it may be half written
@@ -173,9 +173,6 @@ func (m marker) finish(ctx context.Context, found string) error {
 // errDamaged marks a marker file that does not hold an ID.
 var errDamaged = fmt.Errorf("its file %s is damaged", markerFile)
 
-// read answers the ID in the directory, or nothing.
-func (m marker) read() (string, error) { return readMark(m.file) }
-
 // check makes sure that the directory is still the one it was at the start. A
 // network file system that is not mounted any more leaves an empty directory of
 // this machine's own, in which no other process would find a document.
@@ -193,6 +190,7 @@ func (b *blobs) check() error {
 	return nil
 }
 
+// readMark answers the ID in a directory's file, or nothing.
 func readMark(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -118,19 +118,7 @@ type gathering struct {
 
 // add joins the jobs of one with those of its group so far.
 func (g *gathering) add(one jobs.Group) {
-	all, ok := g.found[one.Fingerprint]
-	if !ok {
-		g.found[one.Fingerprint] = one
-		return
-	}
-	all.Count += one.Count
-	if one.FirstAt.Before(all.FirstAt) {
-		all.FirstAt = one.FirstAt
-	}
-	if later := one.LastAt.Compare(all.LastAt); later > 0 || later == 0 && one.Sample > all.Sample {
-		all.LastAt, all.Sample = one.LastAt, one.Sample
-	}
-	g.found[one.Fingerprint] = all
+	g.found[one.Fingerprint] = g.found[one.Fingerprint].Join(one)
 }
 
 // fromCounts reads the counts that are kept, and from an index the first and
