@@ -172,9 +172,7 @@ func (r *run) take(row jobs.Attempt, a extract.Answer) {
 // worse reports whether a repair spoiled an answer that can stand without its
 // faulty fields: then that one stays in hand.
 func (r *run) worse(row jobs.Attempt, a extract.Answer) bool {
-	spec := r.loan.Job.Spec
-	stands := r.hand.OptionalOnly && !spec.RequireFull && (row.Tier == 1 || spec.Risk != jobs.RiskHigh)
-	return row.Kind == jobs.RepairAttempt && stands && !a.Judgement.OptionalOnly
+	return row.Kind == jobs.RepairAttempt && r.hand.StandsWithout(r.loan.Job.Spec, row.Tier) && !a.Judgement.OptionalOnly
 }
 
 func candidate(tier int, x extract.Extracted, reasons []string) jobs.Candidate {

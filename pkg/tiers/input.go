@@ -108,6 +108,12 @@ type Hand struct {
 	Validated bool
 }
 
+// StandsWithout reports whether a job that has come as far as tier may end with
+// the answer less the fields at fault. One with holes passes no extra validation.
+func (h Hand) StandsWithout(s jobs.Spec, tier int) bool {
+	return h.OptionalOnly && !s.RequireFull && (tier <= 1 || s.Risk != jobs.RiskHigh)
+}
+
 // Cached is an earlier answer of tier 1 in full.
 type Cached struct {
 	// Fresh: it stands as if the model had just given it.

@@ -135,13 +135,7 @@ func (l *ladder) holds(a jobs.Attempt) bool { return a.N == l.in.Hand.N && a.N !
 // standsWithout reports whether one of the rows gave the answer in hand and
 // that answer can stand without its faulty fields.
 func (l *ladder) standsWithout(rows []jobs.Attempt) bool {
-	if !l.in.Hand.OptionalOnly || l.in.Job.Spec.RequireFull {
-		return false
-	}
-	if l.in.Job.Spec.Risk == jobs.RiskHigh && l.reached() > 1 {
-		return false // an answer with holes passes no extra validation
-	}
-	return slices.ContainsFunc(rows, l.holds)
+	return l.in.Hand.StandsWithout(l.in.Job.Spec, l.reached()) && slices.ContainsFunc(rows, l.holds)
 }
 
 // rule is the row of the table for an attempt that gave no answer, after what
